@@ -1,0 +1,155 @@
+//! What a player needs to know of a medium before it fetches media: one [`Manifest`], shown as JSON, HLS and DASH.
+//!
+//! Built from a plan by the rooms above; the three renderings read nothing else, so they cannot disagree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::isobmff::VideoRange;
+use crate::time::{Ticks, Timescale};
+use crate::track::Kind;
+
+/// A medium as players see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Id of the medium; empty for a folder written by the command line.
+    pub id: String,
+    /// Title for people.
+    pub title: String,
+    /// Where the presentation ends, in seconds from its start.
+    pub duration: f64,
+    /// Segment length asked for, in seconds: what players may use to size their buffers.
+    pub target: f64,
+    /// How far the medium has got.
+    pub state: State,
+    /// How segments are laid out.
+    pub layout: Layout,
+    /// Video first, then audio, then text.
+    pub renditions: Vec<Rendition>,
+}
+
+/// How far a medium has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Bytes are arriving, the timeline is not known yet.
+    Receiving,
+    /// Bytes are arriving, the timeline is known.
+    Playable,
+    /// Everything is here.
+    Ready,
+    /// It can't be played.
+    Failed,
+    /// Its time is over.
+    Expired,
+}
+
+/// How the segments of a rendition lie in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `{rendition}/init.mp4` and `{rendition}/{n}.m4s`.
+    Segments,
+    /// One `{rendition}.mp4`: init, `sidx`, segments one after the other. `head` of each rendition says where the first begins.
+    SingleFile,
+}
+
+/// One encoding of one track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendition {
+    /// `v1`, `a1`, `t1` ...: also its folder.
+    pub id: String,
+    /// What it holds.
+    pub media: Media,
+    /// RFC 6381.
+    pub codec: String,
+    /// Clock of every tick below.
+    pub timescale: Timescale,
+    /// BCP 47, `None` when not known.
+    pub language: Option<String>,
+    /// Name of the track for people, if the source gives one.
+    pub name: Option<String>,
+    /// Init segment; empty for WebVTT files, which need none.
+    pub init: bytes::Bytes,
+    /// Bytes before the first segment in the single-file layout (init and `sidx`), and where its `sidx` lies.
+    pub head: u64,
+    /// Presentation time of the first segment, after the edit list.
+    pub start: Ticks,
+    /// Every segment, in order; the first has number 1.
+    pub segments: Vec<Segment>,
+    /// The tick that players show as time zero: equal in seconds for all renditions.
+    pub presentation_offset: Ticks,
+    /// Whether samples are encrypted, and how.
+    pub protection: Option<Protected>,
+}
+
+/// What a rendition holds, with what only that kind has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Media {
+    /// Pictures.
+    Video {
+        /// Pixels across, as coded.
+        width: u16,
+        /// Pixels down, as coded.
+        height: u16,
+        /// Frames a second, on average.
+        frame_rate: f64,
+        /// Horizontal and vertical spacing of a pixel, where it is not square.
+        pixel_aspect: Option<(u32, u32)>,
+        /// Dynamic range.
+        range: VideoRange,
+    },
+    /// Sound.
+    Audio {
+        /// Channels.
+        channels: u16,
+        /// Samples a second.
+        sample_rate: u32,
+    },
+    /// Subtitles in CMAF segments (`wvtt`, `stpp`).
+    Text,
+    /// Subtitles in WebVTT files, `{rendition}/{n}.vtt`.
+    WebVtt,
+}
+
+impl Media {
+    /// What a player does with it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Video { .. } => Kind::Video,
+            Self::Audio { .. } => Kind::Audio,
+            Self::Text | Self::WebVtt => Kind::Text,
+        }
+    }
+}
+
+/// A planned segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Until the next segment starts; the last one's until its last sample ends.
+    pub duration: Ticks,
+    /// Bytes of the whole segment.
+    pub size: u64,
+    /// Its fragments, in order; empty for WebVTT files.
+    pub fragments: Vec<Fragment>,
+}
+
+/// One `moof` and its `mdat` inside a segment; a player may start at any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Presentation time of its first sample in decode order (for video: the sync sample).
+    pub time: Ticks,
+    /// Where it begins, in bytes from the start of the segment.
+    pub offset: u64,
+    /// Bytes from there to the end of its first sample: enough to show the sync picture.
+    pub key: u64,
+}
+
+/// Encryption as manifests signal it (ISO/IEC 23001-7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// `cenc` or `cbcs`.
+    pub scheme: String,
+    /// Key id.
+    pub key_id: [u8; 16],
+    /// Whole `pssh` boxes of the source.
+    pub pssh: Vec<bytes::Bytes>,
+}
