@@ -1,0 +1,63 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: run test check fixtures binary conformance bench fuzz help clean
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+# Where a folder of real media and the checker for it may lie; what needs them says so when they are not there.
+SHARED ?= ../shared
+LISTEN ?= 127.0.0.1:8080
+SECONDS ?= 600
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Every test that runs the program runs this one build of it.
+export SEGUE_BIN ?= $(abspath $(TARGET))/debug/segue
+
+run: ## make the demo films, build, and serve them on http://127.0.0.1:8080 (LISTEN=...)
+	@.ci/need cc ffmpeg python3 cargo
+	fixtures/make.sh films
+	cargo build --release --locked -p gateway --bin segue
+	exec $(TARGET)/release/segue serve fixtures/media/films --listen $(LISTEN)
+
+test: check fixtures binary ## check, and every test: Rust, command line, HTTP, real media
+	cargo nextest run --locked --workspace
+	cargo test --locked --workspace --doc --quiet
+	@$(MAKE) --no-print-directory conformance
+
+check: ## formatting, clippy with warnings denied, rustdoc, scripts
+	@.ci/need cc python3 cargo cargo-fmt cargo-clippy shellcheck
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/packagers.sh
+
+# The same selection as `cargo nextest run --workspace`, so that nothing is built a second time.
+binary:
+	@.ci/need cc cargo cargo-nextest
+	cargo build --locked --workspace --bins --tests --quiet
+
+fixtures:
+	@.ci/need ffmpeg python3
+	fixtures/make.sh all
+
+# 256 MiB and 10 s a file: a hostile size is refused, not allocated.
+conformance: fixtures binary
+	SHARED=$(SHARED) tests/conformance.sh fixtures/media fixtures/INDEX.tsv
+	SHARED=$(SHARED) tests/conformance.sh $(SHARED)/media $(SHARED)/media/INDEX.tsv
+
+bench: ## time and memory beside cp and other packagers, then the library's own benches
+	@.ci/need cc ffmpeg python3 pip time cargo
+	cargo build --release --locked -p gateway --bin segue
+	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh
+	cargo bench --locked -p segmenter
+
+fuzz: ## fuzz each target of the segmenter for a while (SECONDS=600, TARGETS="scan moov moof engine")
+	@.ci/need cc ffmpeg python3 cargo cargo-fuzz
+	fixtures/make.sh edge
+	SHARED=$(SHARED) SECONDS_EACH=$(SECONDS) tests/fuzz.sh $(TARGETS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+clean: ## remove what was built and the films that were made
+	rm -rf fixtures/media segmenter/fuzz/target segmenter/fuzz/corpus segmenter/fuzz/artifacts
+	cargo clean --quiet
