@@ -3,11 +3,54 @@
 //! A [`SampleEntry`] keeps the box as bytes, so that every codec passes through unharmed; it is
 //! looked at only to name it. QuickTime sound entries are the exception: they are put into ISO form.
 
+mod aac;
+mod av1;
+mod avc;
+mod bits;
+mod colour;
+mod dolby;
+mod dolby_vision;
+mod esds;
+mod hevc;
+mod lossless;
+mod mpeg4_video;
+mod protection;
+mod quicktime;
+mod raw;
+mod sound;
+#[cfg(test)]
+mod tests;
+mod text;
+mod unsupported;
+mod video;
+mod vpx;
+
 use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::FourCc;
 use crate::track::Kind;
+
+pub use unsupported::Unsupported;
+
+/// Reads one entry of `stsd`, header included, in a track of this `handler_type` (8.4.3).
+///
+/// What comes back is ready for an init segment: in ISO form, with the one data reference that has.
+pub fn read(entry: &[u8], handler: FourCc) -> Result<SampleEntry, Unsupported> {
+    let raw = raw::Raw::read(entry)?;
+    let (reader, handlers): (fn(_) -> _, &[&[u8; 4]]) = match &raw.code.0 {
+        b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" | b"dvav" | b"dva1" | b"dav1" | b"av01"
+        | b"vp08" | b"vp09" | b"mp4v" | b"encv" => (video::read, &[b"vide"]),
+        b"mp4a" | b"Opus" | b"fLaC" | b"ac-3" | b"ec-3" | b"ac-4" | b"alac" | b".mp3" | b"ms\0\x55"
+        | b"enca" => (sound::read, &[b"soun"]),
+        b"wvtt" | b"stpp" | b"tx3g" | b"enct" => (text::read, &[b"text", b"subt", b"sbtl"]),
+        _ => return Err(Unsupported::unread(raw.code)),
+    };
+    if !handlers.contains(&&handler.0) {
+        return Err(Unsupported::Handler { entry: raw.code, handler });
+    }
+    reader(raw)
+}
 
 /// One entry of `stsd`, ready to be written into an init segment (ISO/IEC 14496-12 8.5.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
