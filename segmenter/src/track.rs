@@ -1,4 +1,4 @@
-//! What a track is: its clock, its sample entries, its place on the timeline. Not its samples.
+//! What a track is: its clock, its sample entries, its place on the timeline and on the screen. Not its samples.
 
 use std::fmt;
 
@@ -28,4 +28,117 @@ pub enum Kind {
     Audio,
     /// Subtitles or captions.
     Text,
+}
+
+impl Kind {
+    /// Its letter in rendition names: `v1`, `a1`, `t1`.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Video => 'v',
+            Self::Audio => 'a',
+            Self::Text => 't',
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Text => "text",
+        })
+    }
+}
+
+/// One track of a source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    /// Its number in the source.
+    pub id: TrackId,
+    /// What a player does with it.
+    pub kind: Kind,
+    /// Clock of its samples.
+    pub timescale: Timescale,
+    /// BCP 47, `None` when the source does not say.
+    pub language: Option<String>,
+    /// Its name for people, where it has one of its own.
+    pub name: Option<String>,
+    /// Sample entries; samples refer to them by number, from 1. Never empty.
+    pub entries: Vec<SampleEntry>,
+    /// Which part of it is shown, and when.
+    pub edits: Edits,
+    /// How it is shown.
+    pub display: Display,
+}
+
+impl Track {
+    /// The entry most of what is said about the track is taken from: the first.
+    pub fn entry(&self) -> Option<&SampleEntry> {
+        self.entries.first()
+    }
+}
+
+/// What an edit list amounts to (8.6.6), in ticks of the track.
+///
+/// Empty edits at its head delay the track; the first edit that is not empty, with those that go on where it ends, says
+/// which part of the media is shown. Anything more (loops, pauses, other speeds) can't be told in a CMAF track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edits {
+    /// How long nothing is shown at first.
+    pub empty: Ticks,
+    /// Composition time of the media shown first.
+    pub start: Ticks,
+    /// Composition time where the shown part ends, if it ends before the media does.
+    pub end: Option<Ticks>,
+    /// Edits that could not be honoured.
+    pub ignored: u32,
+}
+
+impl Edits {
+    /// When something with this composition time is shown; negative when it lies before the edit.
+    pub fn presentation(&self, composition: Ticks) -> Ticks {
+        composition - self.start + self.empty
+    }
+
+    /// Presentation time of the end of the edit.
+    pub fn presentation_end(&self) -> Option<Ticks> {
+        self.end.map(|end| self.presentation(end))
+    }
+}
+
+/// Place on the screen, from `tkhd` (8.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Display {
+    /// Whether it is meant to be shown without being asked for.
+    pub enabled: bool,
+    /// `layer`.
+    pub layer: i16,
+    /// Tracks with the same number (not 0) are alternatives of each other.
+    pub alternate_group: i16,
+    /// `volume`, 8.8 fixed point.
+    pub volume: i16,
+    /// Rotation, reflection and scale, 16.16 and 2.30 fixed point.
+    pub matrix: [i32; 9],
+    /// Width in pixels, 16.16 fixed point.
+    pub width: u32,
+    /// Height in pixels, 16.16 fixed point.
+    pub height: u32,
+}
+
+impl Display {
+    /// The matrix that changes nothing.
+    pub const UNITY: [i32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
+
+    /// Degrees to turn clockwise, where the matrix is a plain quarter turn; `None` for anything else.
+    pub fn rotation(&self) -> Option<u16> {
+        let [a, b, _, c, d, ..] = self.matrix.map(i32::signum);
+        match (a, b, c, d) {
+            (1, 0, 0, 1) => Some(0),
+            (0, 1, -1, 0) => Some(90),
+            (-1, 0, 0, -1) => Some(180),
+            (0, -1, 1, 0) => Some(270),
+            _ => None,
+        }
+    }
 }

@@ -1,7 +1,22 @@
 //! ISO base media files: boxes read and written (ISO/IEC 14496-12). The only room that names the `mp4` crate.
 
 pub mod boxes;
+mod builder;
 mod codec;
+mod groups;
+pub mod language;
+mod moof;
+mod movie;
+mod tables;
+mod write;
 
 pub use boxes::FourCc;
-pub use codec::{Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, VideoRange};
+pub use builder::JoinError;
+pub use codec::{Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Unsupported, VideoRange};
+pub use groups::Grouping;
+pub use moof::FragmentError;
+pub(crate) use moof::Fragments;
+pub use movie::{Movie, MovieError, MovieTrack, Skipped};
+pub(crate) use movie::{AuxPlace, Moov};
+pub use tables::{Aux, Cursor, MAX_SAMPLES, SampleTable, TableError};
+pub use write::Writer;

@@ -1,6 +1,22 @@
 //! What a player needs to know of a medium before it fetches media: one [`Manifest`], shown as JSON, HLS and DASH.
 //!
 //! Built from a plan by the rooms above; the three renderings read nothing else, so they cannot disagree.
+//! They are pure: no file is opened here and no clock read. [`json::parse`] is the way back, for whoever checks a folder.
+
+pub mod dash;
+mod extent;
+pub mod hls;
+pub mod json;
+mod protection;
+mod rate;
+mod tree;
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod golden;
+
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +31,8 @@ pub struct Manifest {
     pub id: String,
     /// Title for people.
     pub title: String,
+    /// What the medium is to its library (`movie`, `tv`), if somebody said so.
+    pub r#type: Option<String>,
     /// Where the presentation ends, in seconds from its start.
     pub duration: f64,
     /// Segment length asked for, in seconds: what players may use to size their buffers.
@@ -79,6 +97,30 @@ pub struct Rendition {
     pub presentation_offset: Ticks,
     /// Whether samples are encrypted, and how.
     pub protection: Option<Protected>,
+    /// Numbers of the segments that can be had now, in order and apart; `None` when every one can.
+    pub available: Option<Vec<RangeInclusive<u32>>>,
+}
+
+impl Rendition {
+    /// MIME type of its segments, without the codec.
+    pub fn mime(&self) -> &'static str {
+        match self.media {
+            Media::Video { .. } => "video/mp4",
+            Media::Audio { .. } => "audio/mp4",
+            Media::Text => "application/mp4",
+            Media::WebVtt => "text/vtt",
+        }
+    }
+
+    /// Presentation time at which its last segment ends.
+    pub fn end(&self) -> Ticks {
+        self.segments.iter().fold(self.start, |end, segment| end + segment.duration)
+    }
+
+    /// Number of its last segment; zero when it has none.
+    pub fn last(&self) -> u32 {
+        u32::try_from(self.segments.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What a rendition holds, with what only that kind has.
@@ -108,6 +150,18 @@ pub enum Media {
     Text,
     /// Subtitles in WebVTT files, `{rendition}/{n}.vtt`.
     WebVtt,
+}
+
+impl Manifest {
+    /// The rendition with this id.
+    pub fn rendition(&self, id: &str) -> Option<&Rendition> {
+        self.renditions.iter().find(|rendition| rendition.id == id)
+    }
+
+    /// Renditions of one kind, in order.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Rendition> {
+        self.renditions.iter().filter(move |rendition| rendition.media.kind() == kind)
+    }
 }
 
 impl Media {

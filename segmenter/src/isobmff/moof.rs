@@ -1,0 +1,382 @@
+//! Movie fragments: `moof` read into the tables of its tracks (ISO/IEC 14496-12 8.8).
+
+use std::collections::BTreeMap;
+
+use ::bytes::Bytes;
+
+use super::boxes::{Child, Fields, FourCc, child, children};
+use super::builder::{FragmentSample, JoinError, TableBuilder};
+use super::groups::groups;
+use super::tables::SampleTable;
+use crate::time::Ticks;
+use crate::track::TrackId;
+
+/// `default-base-is-moof` and its neighbours in `tf_flags` (8.8.7.1).
+mod tfhd {
+    pub(super) const BASE_DATA_OFFSET: u32 = 0x1;
+    pub(super) const ENTRY: u32 = 0x2;
+    pub(super) const DURATION: u32 = 0x8;
+    pub(super) const SIZE: u32 = 0x10;
+    pub(super) const FLAGS: u32 = 0x20;
+    pub(super) const BASE_IS_MOOF: u32 = 0x2_0000;
+}
+
+/// `tr_flags` (8.8.8.1).
+mod trun {
+    pub(super) const DATA_OFFSET: u32 = 0x1;
+    pub(super) const FIRST_FLAGS: u32 = 0x4;
+    pub(super) const DURATION: u32 = 0x100;
+    pub(super) const SIZE: u32 = 0x200;
+    pub(super) const FLAGS: u32 = 0x400;
+    pub(super) const COMPOSITION: u32 = 0x800;
+}
+
+/// `sample_is_non_sync_sample` (8.8.3.1).
+const NON_SYNC: u32 = 0x1_0000;
+/// The PIFF form of `senc`, older than the standard's.
+const PIFF_SENC: [u8; 16] =
+    [0xa2, 0x39, 0x4f, 0x52, 0x5a, 0x9b, 0x4f, 0x14, 0xa2, 0x44, 0x6c, 0x42, 0x7c, 0x64, 0x8d, 0xf4];
+
+/// What is wrong with a fragment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FragmentError {
+    /// A mandatory box is missing or cut off.
+    #[error("fragment at byte {at}: '{code}' is missing or cut off")]
+    Broken {
+        /// Where the `moof` lies.
+        at: u64,
+        /// Which box.
+        code: FourCc,
+    },
+    /// It does not fit to the samples before it.
+    #[error("fragment at byte {at}, track {track}: {source}")]
+    Join {
+        /// Where the `moof` lies.
+        at: u64,
+        /// Which track.
+        track: TrackId,
+        /// Why not.
+        source: JoinError,
+    },
+    /// A run's bytes would lie before the start of the file.
+    #[error("fragment at byte {at}, track {track}: samples lie before the start of the file")]
+    Place {
+        /// Where the `moof` lies.
+        at: u64,
+        /// Which track.
+        track: TrackId,
+    },
+    /// Encrypted samples that the sample entry calls clear: they would be shown as noise.
+    #[error("track {0}: samples are encrypted, but the sample entry does not say how")]
+    Unannounced(TrackId),
+    /// `senc`, `saiz` and `saio` that can't be read or kept.
+    #[error("fragment at byte {at}, track {track}: encryption information can't be read")]
+    Encryption {
+        /// Where the `moof` lies.
+        at: u64,
+        /// Which track.
+        track: TrackId,
+    },
+}
+
+/// What fragments of a track assume: `trex` (8.8.3), and how its samples are encrypted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Defaults {
+    pub(super) entry: u32,
+    pub(super) duration: u32,
+    pub(super) size: u32,
+    pub(super) flags: u32,
+    /// Bytes of each initialisation vector, for encrypted tracks.
+    pub(super) iv_size: Option<u8>,
+}
+
+/// The tracks of a movie as their fragments come in.
+#[derive(Debug, Default)]
+pub(crate) struct Fragments {
+    tracks: BTreeMap<TrackId, (Defaults, TableBuilder)>,
+}
+
+impl Fragments {
+    /// Takes in a track with what `moov` says of it.
+    pub(crate) fn add(&mut self, track: TrackId, defaults: Defaults, table: &SampleTable) {
+        self.tracks.insert(track, (defaults, TableBuilder::new(table)));
+    }
+
+    /// Bytes all tables take so far.
+    pub(crate) fn weight(&self) -> usize {
+        self.tracks.values().map(|(_, table)| table.weight()).sum()
+    }
+
+    /// The finished tables of a track.
+    pub(crate) fn take(&mut self, track: TrackId) -> Option<SampleTable> {
+        self.tracks.remove(&track).map(|(_, table)| table.finish())
+    }
+
+    /// Reads a whole `moof` that lies at byte `at`. Tracks nobody added are passed over.
+    pub(crate) fn read(&mut self, moof: &Bytes, at: u64) -> Result<(), FragmentError> {
+        let header = super::boxes::Header::read(moof).map_or(8, |header| usize::from(header.len));
+        let body = moof.slice(header.min(moof.len())..);
+        let mut previous_end = at;
+        for traf in children(&body).filter(|child| child.code.0 == *b"traf") {
+            let head = TrackHead::read(traf.body)
+                .ok_or(FragmentError::Broken { at, code: FourCc(*b"tfhd") })?;
+            let base = match head.base {
+                Some(base) => base,
+                None if head.base_is_moof => at,
+                None => previous_end,
+            };
+            let whole = Whole { moof, at };
+            previous_end = match self.tracks.get_mut(&head.track) {
+                Some((defaults, table)) => {
+                    head.or(defaults).samples(&whole, &body.slice_ref(traf.body), base, defaults.iv_size, table)?
+                }
+                None => base,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// The `moof` that is being read, and where it lies.
+struct Whole<'a> {
+    moof: &'a Bytes,
+    at: u64,
+}
+
+/// `tfhd` (8.8.7).
+#[derive(Clone, Copy)]
+struct TrackHead {
+    track: TrackId,
+    base: Option<u64>,
+    base_is_moof: bool,
+    entry: Option<u32>,
+    duration: Option<u32>,
+    size: Option<u32>,
+    flags: Option<u32>,
+}
+
+/// `tfhd` with what it leaves out filled in.
+struct Head {
+    track: TrackId,
+    entry: u32,
+    sample: FragmentDefaults,
+}
+
+struct FragmentDefaults {
+    duration: u32,
+    size: u32,
+    flags: u32,
+}
+
+impl TrackHead {
+    fn read(traf: &[u8]) -> Option<Self> {
+        let mut fields = Fields::new(child(traf, b"tfhd")?.body);
+        let (_, flags) = fields.version_and_flags()?;
+        let track = TrackId(fields.u32()?);
+        let has = |bit: u32| flags & bit != 0;
+        let base = if has(tfhd::BASE_DATA_OFFSET) { Some(fields.u64()?) } else { None };
+        let mut field = |bit| if has(bit) { fields.u32().map(Some) } else { Some(None) };
+        Some(Self {
+            track,
+            base,
+            base_is_moof: has(tfhd::BASE_IS_MOOF),
+            entry: field(tfhd::ENTRY)?,
+            duration: field(tfhd::DURATION)?,
+            size: field(tfhd::SIZE)?,
+            flags: field(tfhd::FLAGS)?,
+        })
+    }
+
+    fn or(&self, defaults: &Defaults) -> Head {
+        Head {
+            track: self.track,
+            entry: self.entry.unwrap_or(defaults.entry).max(1),
+            sample: FragmentDefaults {
+                duration: self.duration.unwrap_or(defaults.duration),
+                size: self.size.unwrap_or(defaults.size),
+                flags: self.flags.unwrap_or(defaults.flags),
+            },
+        }
+    }
+}
+
+impl Head {
+    /// Reads the runs of a `traf` into `table`; returns where the last one's bytes end.
+    fn samples(
+        &self,
+        whole: &Whole<'_>,
+        traf: &Bytes,
+        base: u64,
+        iv_size: Option<u8>,
+        table: &mut TableBuilder,
+    ) -> Result<u64, FragmentError> {
+        let at = whole.at;
+        let join = |source| FragmentError::Join { at, track: self.track, source };
+        table.fragment(decode_time(traf)).map_err(join)?;
+        let first = table.count();
+        let mut place = base;
+        for run in children(traf).filter(|child| child.code.0 == *b"trun") {
+            let broken = FragmentError::Broken { at, code: FourCc(*b"trun") };
+            let run = Run::read(run.body).ok_or(broken.clone())?;
+            if let Some(offset) = run.data_offset {
+                place = base
+                    .checked_add_signed(i64::from(offset))
+                    .ok_or(FragmentError::Place { at, track: self.track })?;
+            }
+            table.open_chunk(place, self.entry);
+            let mut fields = run.samples;
+            for index in 0..run.count {
+                let sample = run.sample(index, &mut fields, &self.sample).ok_or(broken.clone())?;
+                table.push(sample).map_err(join)?;
+                place = place.saturating_add(u64::from(sample.size));
+            }
+        }
+        table.append_groups(first, groups(traf));
+        self.encryption(whole, traf, base, iv_size, first, table)?;
+        Ok(place)
+    }
+
+    /// Takes in what decryption needs of samples `first..`: sizes from `saiz`, bytes from `senc` or where `saio` points.
+    fn encryption(
+        &self,
+        whole: &Whole<'_>,
+        traf: &Bytes,
+        base: u64,
+        iv_size: Option<u8>,
+        first: u32,
+        table: &mut TableBuilder,
+    ) -> Result<(), FragmentError> {
+        let senc = sample_encryption(traf);
+        let Some(iv_size) = iv_size else {
+            return if senc.is_some() { Err(FragmentError::Unannounced(self.track)) } else { Ok(()) };
+        };
+        let unreadable = FragmentError::Encryption { at: whole.at, track: self.track };
+        let count = table.count() - first;
+        let sizes = child(traf, b"saiz").map(|saiz| aux_sizes(saiz, count).ok_or(unreadable.clone()));
+        let sizes = sizes.transpose()?;
+        let mut data = match (&senc, child(traf, b"saio").and_then(first_aux_offset)) {
+            (Some(senc), _) => Fields::new(senc.entries),
+            (None, Some(offset)) => {
+                let from = base.saturating_add(offset).checked_sub(whole.at).and_then(|from| usize::try_from(from).ok());
+                Fields::new(from.and_then(|from| whole.moof.get(from..)).ok_or(unreadable.clone())?)
+            }
+            (None, None) => return Ok(()),
+        };
+        for index in 0..count {
+            let len = match (&sizes, &senc) {
+                (Some(sizes), _) => sizes.get(index as usize).copied().map(usize::from),
+                (None, Some(senc)) if index < senc.count => senc.entry_len(data, iv_size),
+                _ => Some(0),
+            };
+            let information = len.and_then(|len| data.take(len)).ok_or(unreadable.clone())?;
+            let len = u8::try_from(information.len()).map_err(|_| unreadable.clone())?;
+            table.push_aux(first + index, len, information);
+        }
+        Ok(())
+    }
+}
+
+/// `tfdt` (8.8.12).
+fn decode_time(traf: &[u8]) -> Option<Ticks> {
+    let mut fields = Fields::new(child(traf, b"tfdt")?.body);
+    let (version, _) = fields.version_and_flags()?;
+    let ticks = if version == 0 { u64::from(fields.u32()?) } else { fields.u64()? };
+    i64::try_from(ticks).ok().map(Ticks)
+}
+
+/// `trun` (8.8.8).
+struct Run<'a> {
+    flags: u32,
+    count: u32,
+    data_offset: Option<i32>,
+    first_flags: Option<u32>,
+    samples: Fields<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn read(body: &'a [u8]) -> Option<Self> {
+        let mut fields = Fields::new(body);
+        let (_, flags) = fields.version_and_flags()?;
+        let count = fields.u32()?;
+        let data_offset = if flags & trun::DATA_OFFSET != 0 { Some(fields.i32()?) } else { None };
+        let first_flags = if flags & trun::FIRST_FLAGS != 0 { Some(fields.u32()?) } else { None };
+        Some(Self { flags, count, data_offset, first_flags, samples: fields })
+    }
+
+    fn sample(&self, index: u32, fields: &mut Fields<'a>, or: &FragmentDefaults) -> Option<FragmentSample> {
+        let mut field = |bit| if self.flags & bit != 0 { fields.u32().map(Some) } else { Some(None) };
+        let duration = field(trun::DURATION)?.unwrap_or(or.duration);
+        let size = field(trun::SIZE)?.unwrap_or(or.size);
+        let flags = field(trun::FLAGS)?;
+        let offset = field(trun::COMPOSITION)?.unwrap_or(0).cast_signed();
+        let flags = flags.or(self.first_flags.filter(|_| index == 0)).unwrap_or(or.flags);
+        Some(FragmentSample { duration, offset, size, sync: flags & NON_SYNC == 0 })
+    }
+}
+
+/// `senc` (ISO/IEC 23001-7 7.2), or the `uuid` box that came before it.
+struct SampleEncryption<'a> {
+    subsamples: bool,
+    count: u32,
+    entries: &'a [u8],
+}
+
+fn sample_encryption(traf: &[u8]) -> Option<SampleEncryption<'_>> {
+    children(traf).find_map(|child| match &child.code.0 {
+        b"senc" => SampleEncryption::read(child.body),
+        b"uuid" => SampleEncryption::read(child.body.strip_prefix(&PIFF_SENC)?),
+        _ => None,
+    })
+}
+
+impl<'a> SampleEncryption<'a> {
+    fn read(body: &'a [u8]) -> Option<Self> {
+        let mut fields = Fields::new(body);
+        let (_, flags) = fields.version_and_flags()?;
+        if flags & 1 != 0 {
+            fields.skip(20)?;
+        }
+        let count = fields.u32()?;
+        Some(Self { subsamples: flags & 2 != 0, count, entries: fields.rest() })
+    }
+
+    /// Bytes of the entry that `fields` stands at.
+    fn entry_len(&self, mut fields: Fields<'a>, iv_size: u8) -> Option<usize> {
+        let iv = usize::from(iv_size);
+        if !self.subsamples {
+            return Some(iv);
+        }
+        fields.skip(iv)?;
+        Some(iv + 2 + 6 * usize::from(fields.u16()?))
+    }
+}
+
+/// `saiz` (8.7.8): bytes of information for each of `count` samples.
+pub(super) fn aux_sizes(saiz: Child<'_>, count: u32) -> Option<Vec<u8>> {
+    let mut fields = Fields::new(saiz.body);
+    let (_, flags) = fields.version_and_flags()?;
+    if flags & 1 != 0 {
+        fields.skip(8)?;
+    }
+    let default = fields.u8()?;
+    let told = fields.u32()?.min(count) as usize;
+    let mut sizes = match default {
+        0 => fields.take(told)?.to_vec(),
+        _ => vec![default; told],
+    };
+    sizes.resize(count as usize, 0);
+    Some(sizes)
+}
+
+/// `saio` (8.7.9): where the information of the first chunk or run begins.
+pub(super) fn first_aux_offset(saio: Child<'_>) -> Option<u64> {
+    let mut fields = Fields::new(saio.body);
+    let (version, flags) = fields.version_and_flags()?;
+    if flags & 1 != 0 {
+        fields.skip(8)?;
+    }
+    if fields.u32()? == 0 {
+        return None;
+    }
+    if version == 0 { fields.u32().map(u64::from) } else { fields.u64() }
+}

@@ -1,0 +1,383 @@
+//! `moov` read: what tracks there are, where their samples lie, which can be carried (ISO/IEC 14496-12 8.2 to 8.6).
+
+use ::bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::boxes::{Fields, FourCc, Header, child, children};
+use super::codec::{self, SampleEntry, Subtitle};
+use super::moof::{self, Defaults, Fragments};
+use super::tables::{Aux, SampleTable, TableError};
+use super::{Format, language};
+use crate::bytes::ByteRange;
+use crate::time::{Ticks, Timescale};
+use crate::track::{Display, Edits, Kind, Track, TrackId};
+
+/// A film's timeline: its tracks and where each of their samples lies. What fragments say is already in the tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Movie {
+    /// Clock of the movie itself.
+    pub timescale: Timescale,
+    /// `matrix` of `mvhd`: applies to every track.
+    pub matrix: [i32; 9],
+    /// Whole `pssh` boxes (ISO/IEC 23001-7 8.1).
+    pub pssh: Vec<Bytes>,
+    /// Tracks that can be carried, in file order.
+    pub tracks: Vec<MovieTrack>,
+    /// Tracks that can't.
+    pub skipped: Vec<Skipped>,
+    /// Whether samples came in movie fragments.
+    pub fragmented: bool,
+}
+
+/// A track with its samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MovieTrack {
+    /// What it is.
+    pub track: Track,
+    /// Its samples.
+    pub table: SampleTable,
+}
+
+/// A track that is left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its number in the source.
+    pub id: TrackId,
+    /// `vide`, `soun`, `text`, `meta` ...
+    pub handler: FourCc,
+    /// Its first sample entry, if it has one.
+    pub entry: Option<FourCc>,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Why a `moov` can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MovieError {
+    /// A mandatory box is missing or cut off.
+    #[error("'{0}' is missing or cut off")]
+    Broken(FourCc),
+    /// QuickTime's compressed `moov`.
+    #[error("the movie header is compressed ('cmov')")]
+    Compressed,
+    /// The tables of a track contradict each other.
+    #[error("track {track}: {source}")]
+    Table {
+        /// Which track.
+        track: TrackId,
+        /// What is wrong.
+        source: TableError,
+    },
+}
+
+/// What `moov` says, before fragments and information that lies elsewhere have been read.
+#[derive(Debug)]
+pub(crate) struct Moov {
+    pub(crate) movie: Movie,
+    /// There if fragments may follow (`mvex`), or must because no track has a sample yet.
+    pub(crate) fragments: Option<Fragments>,
+    /// Encryption information that lies outside the tables.
+    pub(crate) aux: Vec<AuxPlace>,
+}
+
+/// Where the encryption information of a track lies.
+#[derive(Debug)]
+pub(crate) struct AuxPlace {
+    track: TrackId,
+    sizes: Vec<u8>,
+    /// Its place in the source.
+    pub(crate) place: ByteRange,
+}
+
+impl Movie {
+    /// Reads a whole `moov` box, header included.
+    pub(crate) fn read(moov: &Bytes) -> Result<Moov, MovieError> {
+        let header = Header::read(moov).map_or(8, |header| usize::from(header.len));
+        let body = moov.slice(header.min(moov.len())..);
+        if child(&body, b"cmov").is_some() {
+            return Err(MovieError::Compressed);
+        }
+        let (timescale, matrix) = movie_header(&body).ok_or(MovieError::Broken(FourCc(*b"mvhd")))?;
+        let mvex = child(&body, b"mvex").map(|mvex| mvex.body);
+        let pssh = children(&body).filter(|child| child.code.0 == *b"pssh");
+        let mut movie = Self {
+            timescale,
+            matrix,
+            pssh: pssh.map(|pssh| body.slice_ref(pssh.whole)).collect(),
+            tracks: Vec::new(),
+            skipped: Vec::new(),
+            fragmented: mvex.is_some(),
+        };
+        let mut aux = Vec::new();
+        let chapters = chapter_tracks(&body);
+        for trak in children(&body).filter(|child| child.code.0 == *b"trak") {
+            match read_track(&body.slice_ref(trak.body), timescale, &chapters)? {
+                Ok((track, place)) => {
+                    movie.tracks.push(track);
+                    aux.extend(place);
+                }
+                Err(skipped) => movie.skipped.push(skipped),
+            }
+        }
+        movie.fragmented |= movie.tracks.iter().all(|track| track.table.is_empty());
+        let fragments = movie.fragmented.then(|| movie.fragments(mvex.unwrap_or(&[])));
+        Ok(Moov { movie, fragments, aux })
+    }
+
+    fn fragments(&self, mvex: &[u8]) -> Fragments {
+        let mut fragments = Fragments::default();
+        for MovieTrack { track, table } in &self.tracks {
+            let mut defaults = track_extends(mvex, track.id).unwrap_or_default();
+            defaults.iv_size =
+                track.entries.iter().find_map(|entry| entry.codec.protection.as_ref()).map(|p| p.iv_size);
+            fragments.add(track.id, defaults, table);
+        }
+        fragments
+    }
+
+    /// Puts in what the fragments said; tracks without a sample are left out.
+    pub(crate) fn complete(&mut self, fragments: Option<Fragments>) {
+        if let Some(mut fragments) = fragments {
+            for track in &mut self.tracks {
+                track.table = fragments.take(track.track.id).unwrap_or_default();
+                // An end told before the fragments were is the end of what `moov` knew.
+                track.track.edits.end = None;
+            }
+        }
+        let empty: Vec<_> = self.tracks.extract_if(.., |track| track.table.is_empty()).collect();
+        self.skipped.extend(empty.into_iter().map(|MovieTrack { track, .. }| Skipped {
+            id: track.id,
+            handler: handler_of(track.kind),
+            entry: track.entry().map(|entry| entry.codec.entry),
+            reason: "it has no samples".to_owned(),
+        }));
+    }
+
+    /// Puts in the encryption information of a track.
+    pub(crate) fn set_aux(&mut self, place: AuxPlace, data: Bytes) {
+        if let Some(track) = self.tracks.iter_mut().find(|track| track.track.id == place.track) {
+            track.table.aux = Aux { sizes: place.sizes.into(), data };
+        }
+    }
+
+    /// Bytes the tables take in memory.
+    pub fn weight(&self) -> usize {
+        self.tracks.iter().map(|track| track.table.weight()).sum()
+    }
+}
+
+fn handler_of(kind: Kind) -> FourCc {
+    FourCc(match kind {
+        Kind::Video => *b"vide",
+        Kind::Audio => *b"soun",
+        Kind::Text => *b"text",
+    })
+}
+
+/// `mvhd` (8.2.2): the clock and the matrix.
+fn movie_header(moov: &[u8]) -> Option<(Timescale, [i32; 9])> {
+    let mut fields = Fields::new(child(moov, b"mvhd")?.body);
+    let (version, _) = fields.version_and_flags()?;
+    fields.skip(if version == 1 { 16 } else { 8 })?;
+    let timescale = Timescale::new(fields.u32()?).unwrap_or(Timescale::SECOND);
+    fields.skip(if version == 1 { 8 } else { 4 } + 4 + 2 + 2 + 8)?;
+    Some((timescale, matrix(&mut fields)?))
+}
+
+fn matrix(fields: &mut Fields<'_>) -> Option<[i32; 9]> {
+    let mut matrix = [0; 9];
+    for value in &mut matrix {
+        *value = fields.i32()?;
+    }
+    Some(matrix)
+}
+
+/// `trex` of a track (8.8.3).
+fn track_extends(mvex: &[u8], track: TrackId) -> Option<Defaults> {
+    children(mvex).filter(|child| child.code.0 == *b"trex").find_map(|trex| {
+        let mut fields = Fields::new(trex.body);
+        fields.version_and_flags()?;
+        let id = fields.u32()?;
+        let (entry, duration, size, flags) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
+        (id == track.0).then_some(Defaults { entry, duration, size, flags, iv_size: None })
+    })
+}
+
+/// Tracks that other tracks name as their chapters (`tref` of type `chap`): titles, not subtitles.
+fn chapter_tracks(moov: &[u8]) -> Vec<u32> {
+    let mut found = Vec::new();
+    for trak in children(moov).filter(|child| child.code.0 == *b"trak") {
+        let mut ids = child(trak.body, b"tref")
+            .and_then(|tref| child(tref.body, b"chap"))
+            .map(|chap| Fields::new(chap.body))
+            .unwrap_or(Fields::new(&[]));
+        while let Some(id) = ids.u32() {
+            found.push(id);
+        }
+    }
+    found
+}
+
+type Read = Result<(MovieTrack, Option<AuxPlace>), Skipped>;
+
+fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, MovieError> {
+    let broken = |code: &[u8; 4]| MovieError::Broken(FourCc(*code));
+    let (id, display) = track_header(trak).ok_or(broken(b"tkhd"))?;
+    let mdia = child(trak, b"mdia").ok_or(broken(b"mdia"))?.body;
+    let (handler, name) = handler(mdia).ok_or(broken(b"hdlr"))?;
+    let minf = child(mdia, b"minf").map_or(&[][..], |minf| minf.body);
+    let stbl = child(minf, b"stbl").map_or(&[][..], |stbl| stbl.body);
+    let stsd = child(stbl, b"stsd").and_then(|stsd| stsd.body.get(8..)).unwrap_or(&[]);
+    let entry = children(stsd).next().map(|entry| entry.code);
+    let skip = |reason: String| Ok(Err(Skipped { id, handler, entry, reason }));
+
+    if !matches!(&handler.0, b"vide" | b"soun" | b"text" | b"sbtl" | b"subt" | b"clcp" | b"auxv" | b"subp") {
+        return skip("it is neither video, audio nor subtitles".to_owned());
+    }
+    if chapters.contains(&id.0) {
+        return skip("it holds chapter marks".to_owned());
+    }
+    if let Some(place) = external_data(minf) {
+        return skip(format!("its samples lie in another file: {place}"));
+    }
+    let entries: Result<Vec<SampleEntry>, _> =
+        children(stsd).map(|entry| codec::read(entry.whole, handler)).collect();
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(unsupported) => return skip(unsupported.to_string()),
+    };
+    let Some(first) = entries.first() else { return skip("it has no sample entry".to_owned()) };
+    if entries.iter().any(|entry| entry.codec.kind() != first.codec.kind()) {
+        return skip("its sample entries are of different kinds".to_owned());
+    }
+    let Some((timescale, language)) = media_header(mdia) else {
+        return skip("it has no clock".to_owned());
+    };
+    let table = SampleTable::read(&trak.slice_ref(stbl))
+        .map_err(|source| MovieError::Table { track: id, source })?;
+    let aux = aux_place(id, stbl, first, table.len());
+    let track = Track {
+        id,
+        kind: first.codec.kind(),
+        timescale,
+        language,
+        name,
+        edits: edits(trak, movie, timescale),
+        entries,
+        display,
+    };
+    Ok(Ok((MovieTrack { track, table }, aux)))
+}
+
+/// `tkhd` (8.3.2).
+fn track_header(trak: &[u8]) -> Option<(TrackId, Display)> {
+    let mut fields = Fields::new(child(trak, b"tkhd")?.body);
+    let (version, flags) = fields.version_and_flags()?;
+    fields.skip(if version == 1 { 16 } else { 8 })?;
+    let id = TrackId(fields.u32()?);
+    fields.skip(4 + if version == 1 { 8 } else { 4 } + 8)?;
+    let signed = |fields: &mut Fields<'_>| fields.u16().map(u16::cast_signed);
+    let (layer, alternate_group) = (signed(&mut fields)?, signed(&mut fields)?);
+    let volume = signed(&mut fields)?;
+    fields.skip(2)?;
+    let matrix = matrix(&mut fields)?;
+    let (width, height) = (fields.u32()?, fields.u32()?);
+    let enabled = flags & 1 != 0;
+    Some((id, Display { enabled, layer, alternate_group, volume, matrix, width, height }))
+}
+
+/// `hdlr` (8.4.3): the handler, and the name where it is not just that of the software.
+fn handler(mdia: &[u8]) -> Option<(FourCc, Option<String>)> {
+    const SOFTWARE: [&str; 7] = ["handle", "media", "gpac", "apple", "l-smash", "bento4", "track"];
+    let mut fields = Fields::new(child(mdia, b"hdlr")?.body);
+    fields.skip(8)?;
+    let handler = fields.code()?;
+    let name = fields.rest().get(12..).unwrap_or(&[]);
+    let name = match name.split_first() {
+        Some((&len, text)) if usize::from(len) == text.len() => text,
+        _ => name,
+    };
+    let name = name.split(|&byte| byte == 0).next().and_then(|text| std::str::from_utf8(text).ok());
+    let own = name.map(str::trim).filter(|name| {
+        let lower = name.to_lowercase();
+        !name.is_empty() && !name.contains(char::is_control) && !SOFTWARE.iter().any(|word| lower.contains(word))
+    });
+    Some((handler, own.map(str::to_owned)))
+}
+
+/// `mdhd` and `elng` (8.4.2, 8.4.6).
+fn media_header(mdia: &[u8]) -> Option<(Timescale, Option<String>)> {
+    let mut fields = Fields::new(child(mdia, b"mdhd")?.body);
+    let (version, _) = fields.version_and_flags()?;
+    fields.skip(if version == 1 { 16 } else { 8 })?;
+    let timescale = Timescale::new(fields.u32()?)?;
+    fields.skip(if version == 1 { 8 } else { 4 })?;
+    let extended = child(mdia, b"elng").and_then(|elng| {
+        let text = elng.body.get(4..)?.split(|&byte| byte == 0).next()?;
+        language::bcp47(std::str::from_utf8(text).ok()?)
+    });
+    Some((timescale, extended.or_else(|| language::from_packed(fields.u16()?))))
+}
+
+/// Where a data reference points if not into this file (8.7.2).
+fn external_data(minf: &[u8]) -> Option<String> {
+    let dref = child(child(minf, b"dinf")?.body, b"dref")?.body.get(8..)?;
+    let outside = children(dref).find(|entry| {
+        let contained = entry.body.get(3).is_none_or(|flags| flags & 1 != 0);
+        matches!(&entry.code.0, b"url " | b"urn ") && !contained && entry.body.len() > 5
+    })?;
+    let place = outside.body.get(4..)?.split(|&byte| byte == 0).next()?;
+    Some(String::from_utf8_lossy(place).chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+/// `elst` (8.6.6).
+fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
+    let mut edits = Edits::default();
+    let Some(elst) = child(trak, b"edts").and_then(|edts| child(edts.body, b"elst")) else { return edits };
+    let mut fields = Fields::new(elst.body);
+    let Some((version, _)) = fields.version_and_flags() else { return edits };
+    let count = fields.u32().unwrap_or(0);
+    let mut empty = Ticks::ZERO;
+    let mut shown = false;
+    for _ in 0..count {
+        let entry = match version {
+            0 => fields.u32().zip(fields.i32()).map(|(duration, time)| {
+                (i64::from(if duration == u32::MAX { 0 } else { duration }), i64::from(time))
+            }),
+            _ => fields.u64().zip(fields.i64()).map(|(duration, time)| (i64::try_from(duration).unwrap_or(0), time)),
+        };
+        let Some(((duration, time), rate)) = entry.zip(fields.u32()) else { break };
+        let duration = Ticks(duration);
+        let end = Ticks(time) + movie.convert(duration, track);
+        if time < 0 {
+            if shown { edits.ignored += 1 } else { empty += duration }
+        } else if !shown {
+            shown = true;
+            edits.start = Ticks(time);
+            edits.end = (duration != Ticks::ZERO).then_some(end);
+            edits.ignored += u32::from(rate != 0x1_0000);
+        } else if edits.end == Some(Ticks(time)) {
+            edits.end = Some(end);
+        } else {
+            edits.ignored += 1;
+        }
+    }
+    edits.empty = movie.convert(empty, track);
+    edits
+}
+
+/// Where `saiz` and `saio` of a progressive track say its encryption information lies, if in one piece (8.7.8, 8.7.9).
+fn aux_place(track: TrackId, stbl: &[u8], entry: &SampleEntry, samples: u32) -> Option<AuxPlace> {
+    entry.codec.protection.as_ref()?;
+    let sizes = moof::aux_sizes(child(stbl, b"saiz")?, samples)?;
+    let start = moof::first_aux_offset(child(stbl, b"saio")?)?;
+    let len = sizes.iter().map(|&size| u64::from(size)).sum();
+    (len > 0).then(|| AuxPlace { track, sizes, place: ByteRange::at(start, len) })
+}
+
+impl Movie {
+    /// Whether a track is 3GPP timed text, which goes out as WebVTT.
+    pub fn is_timed_text(track: &Track) -> bool {
+        track.entry().is_some_and(|entry| entry.codec.format == Format::Text(Subtitle::Tx3g))
+    }
+}

@@ -1,0 +1,439 @@
+//! The sample tables of a track, read where they lie: big-endian, run-length, never expanded.
+//!
+//! [`SampleTable`] keeps the bodies of `stts`, `ctts`, `stsz`/`stz2`, `stsc`, `stco`/`co64` and `stss`; a [`Cursor`] walks
+//! them sample by sample in constant memory and is small enough to keep one for every cut. Fragments are turned into
+//! the same tables by [`TableBuilder`](super::TableBuilder), so that every room above knows one kind of film.
+//!
+//! # Why
+//! A three-hour film has some 800,000 samples. Expanded they take 50 MB; as they lie in the file, 7. Reading a
+//! table entry costs a byte swap, less than fetching the larger struct would.
+
+use ::bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::boxes::{Fields, FourCc, child};
+use super::groups::{Grouping, groups};
+use crate::bytes::ByteRange;
+use crate::sample::Sample;
+use crate::time::Ticks;
+
+/// Samples a track may have: 77 hours at 60 a second.
+pub const MAX_SAMPLES: u32 = 1 << 24;
+
+/// What is wrong with the tables of a track.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// A mandatory table is not there.
+    #[error("sample table '{0}' is missing")]
+    Missing(FourCc),
+    /// A table ends before its last entry.
+    #[error("sample table '{table}' claims {claimed} entries but holds {held}")]
+    Short {
+        /// Which table.
+        table: FourCc,
+        /// Entries it says it has.
+        claimed: u32,
+        /// Entries its bytes hold.
+        held: u32,
+    },
+    /// More samples than [`MAX_SAMPLES`].
+    #[error("{0} samples are more than the {MAX_SAMPLES} a track may have")]
+    TooMany(u64),
+    /// `stsc` and `stco` give a place to fewer samples than `stsz` counts.
+    #[error("chunks hold {covered} of {samples} samples")]
+    ChunksTooFew {
+        /// Samples that lie in a chunk.
+        covered: u64,
+        /// Samples of the track.
+        samples: u32,
+    },
+    /// `stz2` with a field size other than 4, 8 or 16 (8.7.3.3).
+    #[error("compact sample sizes of {0} bits")]
+    FieldSize(u8),
+}
+
+/// The sample tables of one track.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SampleTable {
+    pub(super) count: u32,
+    pub(super) start: Ticks,
+    pub(super) durations: Bytes,
+    pub(super) offsets: Bytes,
+    pub(super) sizes: Sizes,
+    pub(super) chunk_runs: Bytes,
+    pub(super) chunks: Chunks,
+    pub(super) sync: Option<Bytes>,
+    pub(super) aux: Aux,
+    pub(super) groups: Vec<Grouping>,
+}
+
+/// `stsz` and `stz2` (8.7.3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Sizes {
+    /// Every sample has this size.
+    Same(u32),
+    /// Four bytes each.
+    Wide(Bytes),
+    /// 4, 8 or 16 bits each.
+    Compact(u8, Bytes),
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self::Same(0)
+    }
+}
+
+impl Sizes {
+    fn get(&self, index: u32) -> u32 {
+        let index = index as usize;
+        match self {
+            Self::Same(size) => *size,
+            Self::Wide(table) => word(table, index),
+            Self::Compact(4, table) => {
+                let pair = table.get(index / 2).copied().unwrap_or(0);
+                u32::from(if index.is_multiple_of(2) { pair >> 4 } else { pair & 15 })
+            }
+            Self::Compact(8, table) => table.get(index).copied().map_or(0, u32::from),
+            Self::Compact(_, table) => {
+                let at = index * 2;
+                table.get(at..at + 2).map_or(0, |two| u32::from(u16::from_be_bytes([two[0], two[1]])))
+            }
+        }
+    }
+}
+
+/// `stco` and `co64` (8.7.5).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Chunks {
+    /// Four bytes each.
+    Narrow(Bytes),
+    /// Eight bytes each.
+    Wide(Bytes),
+}
+
+impl Default for Chunks {
+    fn default() -> Self {
+        Self::Narrow(Bytes::new())
+    }
+}
+
+impl Chunks {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Narrow(table) => table.len() as u64 / 4,
+            Self::Wide(table) => table.len() as u64 / 8,
+        }
+    }
+
+    fn get(&self, index: u32) -> Option<u64> {
+        let index = index as usize;
+        match self {
+            Self::Narrow(table) => (index < table.len() / 4).then(|| u64::from(word(table, index))),
+            Self::Wide(table) => (index < table.len() / 8)
+                .then(|| u64::from(word(table, index * 2)) << 32 | u64::from(word(table, index * 2 + 1))),
+        }
+    }
+}
+
+/// Sample auxiliary information: what decryption needs, sample by sample (8.7.8, 8.7.9).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Aux {
+    /// Bytes for each sample; empty when there is none.
+    pub(super) sizes: Bytes,
+    /// The information of all samples, one after the other.
+    pub(super) data: Bytes,
+}
+
+impl Aux {
+    /// Whether no sample has any.
+    pub fn is_empty(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// The bytes of one sample's information.
+    pub fn of(&self, sample: &Sample) -> &[u8] {
+        let from = usize::try_from(sample.aux.start).unwrap_or(usize::MAX);
+        let to = usize::try_from(sample.aux.end).unwrap_or(usize::MAX);
+        self.data.get(from..to).unwrap_or(&[])
+    }
+}
+
+/// Where a walk over the samples stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    sample: u32,
+    decode: Ticks,
+    duration: Run,
+    offset: Run,
+    chunk: u32,
+    chunk_left: u32,
+    chunk_run: u32,
+    entry: u32,
+    place: u64,
+    sync: u32,
+    aux: u64,
+}
+
+/// A place in a table of (count, value) pairs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    next: u32,
+    left: u32,
+    value: u32,
+}
+
+impl Run {
+    /// The value for the next sample; past the table's end, `rest` of the last value.
+    fn next(&mut self, table: &[u8], rest: fn(u32) -> u32) -> u32 {
+        while self.left == 0 {
+            let at = self.next as usize * 8;
+            if at + 8 > table.len() {
+                self.left = u32::MAX;
+                self.value = rest(self.value);
+                break;
+            }
+            self.left = word(table, at / 4);
+            self.value = word(table, at / 4 + 1);
+            self.next += 1;
+        }
+        self.left -= 1;
+        self.value
+    }
+}
+
+impl Cursor {
+    /// Number of the sample that comes next.
+    pub fn sample(&self) -> u32 {
+        self.sample
+    }
+}
+
+impl SampleTable {
+    /// Reads the tables of an `stbl` body; its bytes are shared, not copied.
+    ///
+    /// # Errors
+    /// When a table is missing, shorter than it says or can't belong to the others.
+    pub fn read(stbl: &Bytes) -> Result<Self, TableError> {
+        let durations = entries(stbl, b"stts", 8)?.unwrap_or_default();
+        let offsets = entries(stbl, b"ctts", 8)?.unwrap_or_default();
+        let sync = entries(stbl, b"stss", 4)?;
+        let (count, sizes) = sizes(stbl)?;
+        let chunk_runs = entries(stbl, b"stsc", 12)?;
+        let chunks = match entries(stbl, b"stco", 4)? {
+            Some(table) => Some(Chunks::Narrow(table)),
+            None => entries(stbl, b"co64", 8)?.map(Chunks::Wide),
+        };
+        let mut table = Self { count, durations, offsets, sizes, sync, ..Self::default() };
+        if count > 0 {
+            if table.durations.is_empty() {
+                return Err(TableError::Missing(FourCc(*b"stts")));
+            }
+            table.chunk_runs = chunk_runs.ok_or(TableError::Missing(FourCc(*b"stsc")))?;
+            table.chunks = chunks.ok_or(TableError::Missing(FourCc(*b"stco")))?;
+            table.check_chunks()?;
+        }
+        table.groups = groups(stbl);
+        Ok(table)
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Sum of all sample durations, run by run.
+    pub fn duration(&self) -> Ticks {
+        let (mut left, mut total, mut last) = (u64::from(self.count), 0_u64, 0);
+        for run in self.durations.chunks_exact(8) {
+            let count = u64::from(word(run, 0)).min(left);
+            last = u64::from(word(run, 1));
+            total = total.saturating_add(count * last);
+            left -= count;
+        }
+        Ticks(i64::try_from(total.saturating_add(left * last)).unwrap_or(i64::MAX))
+    }
+
+    /// Bytes the tables take in memory.
+    pub fn weight(&self) -> usize {
+        let sizes = match &self.sizes {
+            Sizes::Same(_) => 0,
+            Sizes::Wide(table) | Sizes::Compact(_, table) => table.len(),
+        };
+        let (Chunks::Narrow(chunks) | Chunks::Wide(chunks)) = &self.chunks;
+        let groups: usize = self.groups.iter().map(|group| group.runs.len() * 8).sum();
+        self.durations.len()
+            + self.offsets.len()
+            + sizes
+            + self.chunk_runs.len()
+            + chunks.len()
+            + self.sync.as_ref().map_or(0, Bytes::len)
+            + self.aux.data.len()
+            + self.aux.sizes.len()
+            + groups
+    }
+
+    /// What decryption needs, sample by sample.
+    pub fn aux(&self) -> &Aux {
+        &self.aux
+    }
+
+    /// The groups its samples are put into.
+    pub fn groups(&self) -> &[Grouping] {
+        &self.groups
+    }
+
+    /// Whether every sample is a sync sample (no `stss`, 8.6.2.1).
+    pub fn all_sync(&self) -> bool {
+        self.sync.is_none()
+    }
+
+    /// Before the first sample.
+    pub fn start(&self) -> Cursor {
+        Cursor { decode: self.start, ..Cursor::default() }
+    }
+
+    /// The sample at `cursor`, which moves on; `None` past the last.
+    #[inline]
+    pub fn next(&self, cursor: &mut Cursor) -> Option<Sample> {
+        if cursor.sample >= self.count {
+            return None;
+        }
+        while cursor.chunk_left == 0 {
+            self.next_chunk(cursor)?;
+        }
+        let size = self.sizes.get(cursor.sample);
+        let duration = cursor.duration.next(&self.durations, |last| last);
+        let offset = if self.offsets.is_empty() { 0 } else { cursor.offset.next(&self.offsets, |_| 0) };
+        let aux = match self.aux.sizes.get(cursor.sample as usize) {
+            Some(&len) => ByteRange::at(cursor.aux, u64::from(len)),
+            None => ByteRange::default(),
+        };
+        let sample = Sample {
+            index: cursor.sample,
+            decode: cursor.decode,
+            offset: offset.cast_signed(),
+            duration,
+            place: ByteRange::at(cursor.place, u64::from(size)),
+            sync: self.is_sync(cursor),
+            entry: cursor.entry,
+            aux,
+        };
+        cursor.sample += 1;
+        cursor.decode += Ticks::from(duration);
+        cursor.place = sample.place.end;
+        cursor.chunk_left -= 1;
+        cursor.aux = aux.end;
+        Some(sample)
+    }
+
+    /// The samples from `cursor` on.
+    pub fn walk(&self, cursor: Cursor) -> impl Iterator<Item = Sample> + '_ {
+        let mut cursor = cursor;
+        std::iter::from_fn(move || self.next(&mut cursor))
+    }
+
+    fn is_sync(&self, cursor: &mut Cursor) -> bool {
+        let Some(table) = &self.sync else { return true };
+        let number = cursor.sample + 1;
+        let len = table.len() / 4;
+        while (cursor.sync as usize) < len && word(table, cursor.sync as usize) < number {
+            cursor.sync += 1;
+        }
+        (cursor.sync as usize) < len && word(table, cursor.sync as usize) == number
+    }
+
+    /// Enters the next chunk: its place, how many samples it holds and which entry they use (8.7.4).
+    fn next_chunk(&self, cursor: &mut Cursor) -> Option<()> {
+        cursor.place = self.chunks.get(cursor.chunk)?;
+        cursor.chunk += 1;
+        let runs = self.chunk_runs.len() / 12;
+        while (cursor.chunk_run as usize) + 1 < runs
+            && word(&self.chunk_runs, (cursor.chunk_run as usize + 1) * 3) <= cursor.chunk
+        {
+            cursor.chunk_run += 1;
+        }
+        cursor.chunk_left = word(&self.chunk_runs, cursor.chunk_run as usize * 3 + 1);
+        cursor.entry = word(&self.chunk_runs, cursor.chunk_run as usize * 3 + 2);
+        Some(())
+    }
+
+    /// Counts, run by run, the samples that lie in chunks.
+    fn check_chunks(&self) -> Result<(), TableError> {
+        let (runs, chunks) = (self.chunk_runs.len() / 12, self.chunks.len());
+        let (mut covered, mut first) = (0_u64, 0_u64);
+        for run in 0..runs {
+            let next = match run + 1 < runs {
+                true => u64::from(word(&self.chunk_runs, (run + 1) * 3)).saturating_sub(1).clamp(first, chunks),
+                false => chunks,
+            };
+            let each = u64::from(word(&self.chunk_runs, run * 3 + 1));
+            covered = covered.saturating_add((next - first).saturating_mul(each));
+            first = next;
+        }
+        match covered < u64::from(self.count) {
+            true => Err(TableError::ChunksTooFew { covered, samples: self.count }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The big-endian 32-bit word `index` of `table`; zero past its end.
+#[inline]
+fn word(table: &[u8], index: usize) -> u32 {
+    let at = index * 4;
+    table.get(at..at + 4).map_or(0, |four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
+}
+
+/// The entries of a table of `width` bytes each, without its count.
+fn entries(stbl: &Bytes, code: &[u8; 4], width: usize) -> Result<Option<Bytes>, TableError> {
+    let Some(table) = child(stbl, code) else { return Ok(None) };
+    let mut fields = Fields::new(table.body);
+    let count = fields.version_and_flags().and_then(|_| fields.u32()).unwrap_or(0);
+    let held = fields.rest().len() / width;
+    match fields.take(count as usize * width) {
+        Some(entries) => Ok(Some(stbl.slice_ref(entries))),
+        None => Err(TableError::Short {
+            table: FourCc(*code),
+            claimed: count,
+            held: u32::try_from(held).unwrap_or(u32::MAX),
+        }),
+    }
+}
+
+fn sizes(stbl: &Bytes) -> Result<(u32, Sizes), TableError> {
+    let (code, table) = match (child(stbl, b"stsz"), child(stbl, b"stz2")) {
+        (Some(table), _) => (*b"stsz", table),
+        (None, Some(table)) => (*b"stz2", table),
+        (None, None) => return Err(TableError::Missing(FourCc(*b"stsz"))),
+    };
+    let mut fields = Fields::new(table.body);
+    let head = fields.version_and_flags().and_then(|_| Some((fields.u32()?, fields.u32()?)));
+    let (size, count) = head.ok_or(TableError::Missing(FourCc(code)))?;
+    if count > MAX_SAMPLES {
+        return Err(TableError::TooMany(u64::from(count)));
+    }
+    if code == *b"stsz" && size != 0 {
+        return Ok((count, Sizes::Same(size)));
+    }
+    let bits = if code == *b"stsz" { 32 } else { size.to_be_bytes()[3] };
+    if !matches!(bits, 4 | 8 | 16 | 32) || (bits == 32 && code == *b"stz2") {
+        return Err(TableError::FieldSize(bits));
+    }
+    let held = fields.rest().len() * 8 / usize::from(bits);
+    let Some(each) = fields.take((count as usize * usize::from(bits)).div_ceil(8)) else {
+        return Err(TableError::Short {
+            table: FourCc(code),
+            claimed: count,
+            held: u32::try_from(held).unwrap_or(u32::MAX),
+        });
+    };
+    let each = stbl.slice_ref(each);
+    Ok((count, if bits == 32 { Sizes::Wide(each) } else { Sizes::Compact(bits, each) }))
+}
+
