@@ -1,0 +1,16 @@
+//! Segue as its users meet it: a command line, HTTP, files read back by FFmpeg. Nothing here links to the libraries.
+//!
+//! The program is the one that `SEGUE_BIN` names, else the `segue` beside this test's own build. `make test` builds it first.
+
+mod cli;
+mod layers;
+mod media;
+mod real;
+mod serve;
+
+mod faults;
+mod fixtures;
+mod http;
+mod packets;
+mod program;
+mod tokens;
