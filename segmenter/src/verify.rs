@@ -114,7 +114,7 @@ pub fn against(
     presentation: &Presentation,
     index: usize,
     output: (&Track, &SampleTable),
-    mut same: impl FnMut(&Pair) -> Option<bool>,
+    mut same: impl FnMut(&Pair) -> bool,
 ) -> Vec<Fault> {
     let Some((source, plan)) = presentation.cut(index) else { return Vec::new() };
     let place = presentation.renditions()[index].id().to_owned();
@@ -140,7 +140,7 @@ pub fn against(
             fault(format!("sample {}: {what}", source_sample.index));
             return faults;
         }
-        if same(&pair) == Some(false) {
+        if !same(&pair) {
             fault(format!("sample {}: its bytes are not the source's", source_sample.index));
         }
     }

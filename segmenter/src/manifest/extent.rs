@@ -103,7 +103,7 @@ mod tests {
         #[test]
         fn no_length_rounds_past_the_target_duration(lengths in prop::collection::vec(0_u64..20_000_000, 1..50)) {
             let target = target(&lengths);
-            prop_assert!(lengths.iter().all(|micros| (*micros as f64 / 1e6).round() as u64 <= target));
+            prop_assert!(lengths.iter().all(|micros| (*micros as f64 / 1e6).round() <= target as f64));
         }
     }
 

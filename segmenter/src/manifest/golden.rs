@@ -96,10 +96,8 @@ fn at(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), St
                     .try_for_each(|(n, item)| at(root, says, item, &format!("{place}/{n}")))?;
             }
             "prefixItems" => {
-                let rules = says.as_array().unwrap().iter().zip(items).enumerate();
-                rules
-                    .map(|(n, (rule, item))| at(root, rule, item, &format!("{place}/{n}")))
-                    .collect::<Result<(), _>>()?;
+                let mut rules = says.as_array().unwrap().iter().zip(items).enumerate();
+                rules.try_for_each(|(n, (rule, item))| at(root, rule, item, &format!("{place}/{n}")))?;
             }
             "oneOf" | "anyOf" => {
                 if !says.as_array().unwrap().iter().any(|rule| at(root, rule, value, place).is_ok()) {

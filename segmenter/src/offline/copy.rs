@@ -88,7 +88,8 @@ impl Copier {
                 }
             }
         }
-        self.short.sort_unstable_by_key(|short| short.source);
+        // One sorted run a rendition: a stable sort merges them.
+        self.short.sort_by_key(|short| short.source);
         self.gather(source, &mut headers)?;
         headers.iter_mut().try_for_each(Headers::write_rest)
     }
@@ -96,7 +97,7 @@ impl Copier {
     /// Reads the short ranges, a buffer full at a time, and writes each buffer out.
     fn gather(&mut self, source: &File, headers: &mut [Headers<'_>]) -> Result<(), CopyError> {
         let short = std::mem::take(&mut self.short);
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<Vec<Held>> = headers.iter().map(|_| Vec::new()).collect();
         let mut used = 0;
         let mut rest = &short[..];
         while let Some(first) = rest.first() {
@@ -111,7 +112,8 @@ impl Copier {
             read_exact(source, &mut self.buffer[used..used + len], first.source)?;
             for piece in &rest[..count] {
                 let from = used + usize::try_from(piece.source - range.start).unwrap_or(0);
-                held.push(Held { target: piece.target, at: piece.at, bytes: from..from + piece.len as usize });
+                let bytes = from..from + piece.len as usize;
+                held[piece.target as usize].push(Held { at: piece.at, bytes });
             }
             used += len;
             rest = &rest[count..];
@@ -142,9 +144,8 @@ impl Copier {
     }
 }
 
-/// A short range that lies in the buffer, and where it goes.
+/// A short range that lies in the buffer, and where it goes in its target.
 struct Held {
-    target: u32,
     at: u64,
     bytes: Range<usize>,
 }
@@ -165,14 +166,21 @@ fn neighbours(short: &[Short], room: usize) -> (usize, ByteRange) {
     (count, range)
 }
 
-/// Writes what the buffer holds: one vectored call for pieces that follow each other in a file.
-fn write_out(buffer: &[u8], held: &mut Vec<Held>, headers: &mut [Headers<'_>]) -> Result<(), CopyError> {
-    held.sort_unstable_by_key(|piece| (piece.target, piece.at));
+/// Writes what the buffer holds of each target.
+fn write_out(buffer: &[u8], held: &mut [Vec<Held>], headers: &mut [Headers<'_>]) -> Result<(), CopyError> {
+    for (held, headers) in held.iter_mut().zip(headers) {
+        held.sort_by_key(|piece| piece.at);
+        write_pieces(buffer, held, headers)?;
+        held.clear();
+    }
+    Ok(())
+}
+
+/// One vectored call for pieces that follow each other in the file, headers between them included.
+fn write_pieces(buffer: &[u8], held: &[Held], headers: &mut Headers<'_>) -> Result<(), CopyError> {
     let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(held.len().min(PIECES) + 1);
     let mut pieces = held.iter().peekable();
     while let Some(first) = pieces.next() {
-        let headers = &mut headers[first.target as usize];
-        let file = headers.target.file;
         let mut start = first.at;
         slices.clear();
         if let Some(header) = headers.take_ending(first.at) {
@@ -181,7 +189,7 @@ fn write_out(buffer: &[u8], held: &mut Vec<Held>, headers: &mut [Headers<'_>]) -
         }
         slices.push(IoSlice::new(&buffer[first.bytes.clone()]));
         let mut end = first.at + first.bytes.len() as u64;
-        while let Some(next) = pieces.peek().filter(|next| next.target == first.target && slices.len() < PIECES) {
+        while let Some(next) = pieces.peek().filter(|_| slices.len() < PIECES) {
             if next.at != end {
                 match headers.take_between(end, next.at) {
                     Some(header) => slices.push(IoSlice::new(header)),
@@ -192,9 +200,8 @@ fn write_out(buffer: &[u8], held: &mut Vec<Held>, headers: &mut [Headers<'_>]) -
             end = next.at + next.bytes.len() as u64;
             pieces.next();
         }
-        write_all(file, &mut slices, start)?;
+        write_all(headers.target.file, &mut slices, start)?;
     }
-    held.clear();
     Ok(())
 }
 

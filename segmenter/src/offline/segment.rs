@@ -236,7 +236,7 @@ impl Writer<'_> {
         }
         write(&self.folder.join("master.m3u8"), hls::master(manifest).as_bytes())?;
         write(&self.folder.join("manifest.mpd"), dash::mpd(manifest).as_bytes())?;
-        write(&self.folder.join(MANIFEST), json::render(manifest).as_bytes())
+        write(&self.folder.join(MANIFEST), json::json(manifest).as_bytes())
     }
 }
 

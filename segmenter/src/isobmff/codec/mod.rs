@@ -36,7 +36,7 @@ pub use unsupported::Unsupported;
 /// Reads one entry of `stsd`, header included, in a track of this `handler_type` (8.4.3).
 ///
 /// What comes back is ready for an init segment: in ISO form, with the one data reference that has.
-pub fn read(entry: &[u8], handler: FourCc) -> Result<SampleEntry, Unsupported> {
+pub(super) fn read(entry: &[u8], handler: FourCc) -> Result<SampleEntry, Unsupported> {
     let raw = raw::Raw::read(entry)?;
     let (reader, handlers): (fn(_) -> _, &[&[u8; 4]]) = match &raw.code.0 {
         b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" | b"dvav" | b"dva1" | b"dav1" | b"av01"

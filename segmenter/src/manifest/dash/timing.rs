@@ -20,7 +20,10 @@ pub(super) fn clock(element: Element, rendition: &Rendition) -> Element {
 
 /// `SegmentTimeline`: one `S` for each run of equal durations (5.3.9.6).
 pub(super) fn timeline(rendition: &Rendition) -> Element {
-    let durations: Vec<u64> = rendition.segments.iter().map(|segment| segment.duration.unsigned()).collect();
+    let extents = extent::segments(rendition, Layout::Segments);
+    // `t` has no sign: what lies before zero is cut off, so that every later border stays where it is.
+    let length = |extent: &extent::Extent| extent.end.unsigned().saturating_sub(extent.start.unsigned());
+    let durations: Vec<u64> = extents.iter().map(length).collect();
     // Segments follow each other, so only the first says when it starts.
     let mut start = Some(rendition.start.unsigned());
     let runs = durations.chunk_by(|a, b| a == b).map(|run| {
@@ -98,6 +101,12 @@ mod tests {
             prop_assert_eq!(number(&entries[0], "t"), start);
             prop_assert!(entries.windows(2).all(|pair| number(&pair[0], "d") != number(&pair[1], "d")));
         }
+    }
+
+    #[test]
+    fn a_timeline_that_starts_before_zero_keeps_its_later_borders() {
+        let text = timeline(&examples::timeline(Timescale::SECOND, -1, &[4, 4])).document();
+        assert!(text.contains("<S t=\"0\" d=\"3\"/>") && text.contains("<S d=\"4\"/>"), "{text}");
     }
 
     #[test]

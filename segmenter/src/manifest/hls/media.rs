@@ -98,17 +98,24 @@ fn keys(protected: &Protected) -> Vec<String> {
         "cenc" => "SAMPLE-AES-CTR",
         _ => return Vec::new(),
     };
-    let key = |(pssh, whole): (Pssh<'_>, &[u8])| {
-        let system = KeySystem::of(pssh.system)?;
+    let mut named = Vec::new();
+    let mut lines = Vec::new();
+    for (pssh, whole) in protected.systems() {
+        // A second tag of one format would replace the first.
+        let Some(system) = KeySystem::of(pssh.system).filter(|system| !named.contains(system)) else {
+            continue;
+        };
+        named.push(system);
+        let key_id = (system == KeySystem::Widevine).then(|| protection::hex(protected.key_id));
         let tag = Tag::new("EXT-X-KEY")
             .plain("METHOD", method)
             .quoted("URI", &key_uri(system, pssh, whole, protected))
             .quoted("KEYFORMAT", system.key_format())
-            .quoted("KEYFORMATVERSIONS", "1");
-        let key_id = (system == KeySystem::Widevine).then(|| protection::hex(protected.key_id));
-        Some(tag.plain_if("KEYID", key_id.map(|id| format!("0x{id}"))).line())
-    };
-    protected.systems().filter_map(key).collect()
+            .quoted("KEYFORMATVERSIONS", "1")
+            .plain_if("KEYID", key_id.map(|id| format!("0x{id}")));
+        lines.push(tag.line());
+    }
+    lines
 }
 
 /// What each key system's players take from the URI: Widevine the whole box, PlayReady its own object from inside
@@ -176,6 +183,14 @@ mod tests {
         let unknown = examples::pssh([9; 16], &[], b"?");
         manifest.renditions[0].protection.as_mut().unwrap().pssh = vec![unknown];
         assert!(!media(&manifest, &manifest.renditions[0]).contains("EXT-X-KEY"));
+    }
+
+    #[test]
+    fn two_boxes_of_one_key_system_give_one_key() {
+        let mut manifest = examples::protected();
+        let boxes = &mut manifest.renditions[0].protection.as_mut().unwrap().pssh;
+        *boxes = vec![boxes[0].clone(), boxes[0].clone()];
+        assert_eq!(media(&manifest, &manifest.renditions[0]).matches("EXT-X-KEY").count(), 1);
     }
 
     #[test]

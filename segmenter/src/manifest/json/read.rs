@@ -116,25 +116,20 @@ fn read_rendition(rendition: Rendition, layout: Layout) -> Result<model::Renditi
         media,
         timescale,
     };
-    expect_url(&read, "media", Some(&rendition.media), Some(read.media_path(layout)))?;
-    expect_url(&read, "init", rendition.init.as_ref(), read.init_path(layout))?;
+    expect_url(&read.id, "media", Some(&rendition.media), Some(&read.media_path(layout)))?;
+    expect_url(&read.id, "init", rendition.init.as_deref(), read.init_path(layout).as_deref())?;
     if read.in_one_file(layout) && rendition.media_start.is_none() {
         return Err(Error::Field { id: read.id, field: "mediaStart" });
     }
     Ok(read)
 }
 
-fn expect_url(
-    read: &model::Rendition,
-    field: &'static str,
-    url: Option<&String>,
-    expected: Option<String>,
-) -> Result<(), Error> {
-    if url == expected.as_ref() {
+fn expect_url(id: &str, field: &'static str, url: Option<&str>, expected: Option<&str>) -> Result<(), Error> {
+    if url == expected {
         return Ok(());
     }
-    let text = |url: Option<&String>| url.cloned().unwrap_or_default();
-    Err(Error::Url { id: read.id.clone(), field, url: text(url), expected: text(expected.as_ref()) })
+    let text = |url: Option<&str>| url.unwrap_or_default().to_owned();
+    Err(Error::Url { id: id.to_owned(), field, url: text(url), expected: text(expected) })
 }
 
 fn missing(rendition: &Rendition, field: &'static str) -> Error {
@@ -227,7 +222,6 @@ mod tests {
 
     use super::super::super::examples;
     use super::super::parse;
-    use super::*;
 
     /// What the reader says of the film with one value put in another's place.
     fn fault(pointer: &str, value: Value) -> String {
