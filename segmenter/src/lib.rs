@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod demux;
+pub mod engine;
 pub mod isobmff;
 pub mod manifest;
 pub mod mux;

@@ -8,7 +8,7 @@ use std::fmt;
 use ::bytes::Bytes;
 
 use crate::bytes::ByteRange;
-use crate::isobmff::{Format, Movie, MovieTrack, Sound, Picture};
+use crate::isobmff::{Format, Movie, MovieTrack, Picture, Sound};
 use crate::manifest::{Layout, Manifest, Media, Protected, Rendition, Segment, State};
 use crate::mux::fragment::{self, Content};
 use crate::mux::webvtt::{self, Cue};
@@ -99,9 +99,10 @@ impl Captions {
 
     /// The WebVTT file, from the bytes of [`Self::places`].
     pub fn text(&self, samples: &[Bytes]) -> String {
-        let cues = samples.iter().zip(&self.times).filter_map(|(sample, &(start, end))| {
-            Some(Cue { start, end, text: webvtt::cue_text(sample)? })
-        });
+        let cues = samples
+            .iter()
+            .zip(&self.times)
+            .filter_map(|(sample, &(start, end))| Some(Cue { start, end, text: webvtt::cue_text(sample)? }));
         webvtt::segment(&cues.collect::<Vec<_>>(), self.timescale, Ticks::ZERO)
     }
 }
@@ -130,7 +131,10 @@ impl fmt::Display for Note {
         match self {
             Self::Skipped { track, reason } => write!(f, "track {track} is left out: {reason}"),
             Self::EditsIgnored { track, edits } => {
-                write!(f, "track {track}: {edits} entries of its edit list (loops, pauses, other speeds) are not followed")
+                write!(
+                    f,
+                    "track {track}: {edits} entries of its edit list (loops, pauses, other speeds) are not followed"
+                )
             }
         }
     }
@@ -238,7 +242,8 @@ impl Presentation {
         });
         let left_out = self.plan.left_out.iter();
         let left_out = left_out.map(|&(track, reason)| Note::Skipped { track, reason: reason.to_owned() });
-        let edits = self.movie.tracks.iter().map(|track| &track.track).filter(|track| track.edits.ignored > 0);
+        let edits =
+            self.movie.tracks.iter().map(|track| &track.track).filter(|track| track.edits.ignored > 0);
         let edits = edits.map(|track| Note::EditsIgnored { track: track.id, edits: track.edits.ignored });
         skipped.chain(left_out).chain(edits).collect()
     }
@@ -269,7 +274,9 @@ impl Presentation {
         let plan = self.plan.tracks.get(rendition);
         let duration = plan.map_or(Ticks::ZERO, |plan| plan.duration(number as usize - 1));
         match body {
-            Body::Media(recipe) => Segment { duration, size: recipe.size, fragments: recipe.fragments.clone() },
+            Body::Media(recipe) => {
+                Segment { duration, size: recipe.size, fragments: recipe.fragments.clone() }
+            }
             // Not known before it is written; what the samples take is close.
             Body::Captions(captions) => {
                 let size = captions.places.iter().map(|place| place.len() + 32).sum();
@@ -279,7 +286,12 @@ impl Presentation {
     }
 
     /// The manifest for segments that have been measured.
-    pub(crate) fn manifest_of(&self, labels: &Labels, layout: Layout, segments: Vec<Vec<Segment>>) -> Manifest {
+    pub(crate) fn manifest_of(
+        &self,
+        labels: &Labels,
+        layout: Layout,
+        segments: Vec<Vec<Segment>>,
+    ) -> Manifest {
         let renditions: Vec<_> = segments
             .into_iter()
             .enumerate()

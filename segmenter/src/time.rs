@@ -28,7 +28,10 @@ impl Timescale {
     }
 
     /// `ticks` of this clock in seconds, for people.
-    #[expect(clippy::cast_precision_loss, reason = "seconds for people; 2^53 ticks are 3,000 years at 90 kHz")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds for people; 2^53 ticks are 3,000 years at 90 kHz"
+    )]
     pub fn seconds(self, ticks: Ticks) -> f64 {
         ticks.0 as f64 / f64::from(self.get())
     }

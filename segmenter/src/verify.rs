@@ -51,7 +51,10 @@ pub fn rendition(track: &Track, table: &SampleTable, segments: &[Told]) -> Vec<F
     for (number, told) in segments.iter().enumerate() {
         let fault = |what: String| Fault { place: told.name.clone(), what };
         if let Some(expected) = expected.filter(|expected| *expected != told.start) {
-            faults.push(fault(format!("starts at tick {}, but the one before ends at {}", told.start.0, expected.0)));
+            faults.push(fault(format!(
+                "starts at tick {}, but the one before ends at {}",
+                told.start.0, expected.0
+            )));
         }
         expected = Some(told.start + told.duration);
         let end = segments.get(number + 1).map_or(u64::MAX, |next| next.place.start);
@@ -65,12 +68,19 @@ pub fn rendition(track: &Track, table: &SampleTable, segments: &[Told]) -> Vec<F
             faults.push(fault("does not start with a sync sample".to_owned()));
         }
         if let Some(last) = inside.last().filter(|last| last.place.end > told.place.end) {
-            faults.push(fault(format!("its last sample ends at byte {} of {}", last.place.end - told.place.start, told.place.len())));
+            faults.push(fault(format!(
+                "its last sample ends at byte {} of {}",
+                last.place.end - told.place.start,
+                told.place.len()
+            )));
         }
         let time = |sample: &Sample| track.edits.presentation(sample.composition());
         let earliest = inside.iter().map(time).min().unwrap_or_default().max(Ticks::ZERO);
         if earliest != told.start {
-            faults.push(fault(format!("starts at tick {}, its first picture is shown at {}", told.start.0, earliest.0)));
+            faults.push(fault(format!(
+                "starts at tick {}, its first picture is shown at {}",
+                told.start.0, earliest.0
+            )));
         }
         for &(tick, offset, key) in &told.fragments {
             let at = told.place.start + offset;
@@ -122,10 +132,15 @@ pub fn against(
     let mut faults = Vec::new();
     let mut fault = |what: String| faults.push(Fault { place: place.clone(), what });
     if track.timescale != source.track.timescale {
-        fault(format!("its clock runs at {} ticks a second, the source's at {}", track.timescale.get(), source.track.timescale.get()));
+        fault(format!(
+            "its clock runs at {} ticks a second, the source's at {}",
+            track.timescale.get(),
+            source.track.timescale.get()
+        ));
         return faults;
     }
-    let configuration = |track: &Track| track.entries.iter().map(|entry| entry.bytes.clone()).collect::<Vec<_>>();
+    let configuration =
+        |track: &Track| track.entries.iter().map(|entry| entry.bytes.clone()).collect::<Vec<_>>();
     if configuration(track) != configuration(&source.track) {
         fault("its decoder configuration is not the source's".to_owned());
     }

@@ -10,7 +10,7 @@
 //! let mut demuxer = Demuxer::new(file.len() as u64);
 //! while let Some(want) = demuxer.want() {
 //!     let bytes = file.slice(want.start as usize..want.end as usize);
-//!     demuxer.supply(Span { offset: want.start, bytes })?;
+//!     demuxer.supply(&Span { offset: want.start, bytes })?;
 //! }
 //! demuxer.finish()
 //! # }
@@ -63,7 +63,9 @@ pub enum Error {
         len: u64,
     },
     /// No `moov` anywhere.
-    #[error("no movie header ('moov') in {len} bytes: an init segment is missing or the file was never finished")]
+    #[error(
+        "no movie header ('moov') in {len} bytes: an init segment is missing or the file was never finished"
+    )]
     NoMovie {
         /// Length of the file.
         len: u64,
@@ -92,10 +94,7 @@ pub enum Error {
 }
 
 fn reasons(skipped: &[Skipped]) -> String {
-    let told = skipped.iter().map(|track| {
-        let entry = track.entry.map(|entry| format!(" '{entry}'")).unwrap_or_default();
-        format!("track {}{entry}: {}", track.id, track.reason)
-    });
+    let told = skipped.iter().map(|track| format!("track {}: {}", track.id, track.reason));
     let told: Vec<_> = told.take(8).collect();
     if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }
 }
@@ -137,7 +136,9 @@ impl Demuxer {
     /// The bytes needed next; `None` when everything is known. Never past the end of the source.
     pub fn want(&self) -> Option<ByteRange> {
         match self.step {
-            Step::Box(at) => Some(ByteRange { start: at, end: (at + Header::MAX as u64).min(self.len).max(at) }),
+            Step::Box(at) => {
+                Some(ByteRange { start: at, end: (at + Header::MAX as u64).min(self.len).max(at) })
+            }
             Step::Moov(range) | Step::Moof(range) => Some(range),
             Step::Aux => self.aux.last().map(|aux| aux.place),
             Step::Done => None,

@@ -231,7 +231,8 @@ impl TableBuilder {
         self.close_chunk();
         self.durations.close();
         self.offsets.close();
-        let offsets = if self.offsets.table.get(4..) == Some(&[0; 4]) { Vec::new() } else { self.offsets.table };
+        let offsets =
+            if self.offsets.table.get(4..) == Some(&[0; 4]) { Vec::new() } else { self.offsets.table };
         if !self.aux_sizes.is_empty() {
             self.aux_sizes.resize(self.count as usize, 0);
         }

@@ -3,6 +3,8 @@
 pub mod boxes;
 mod builder;
 mod codec;
+#[cfg(test)]
+pub(crate) mod film;
 mod groups;
 pub mod language;
 mod moof;
@@ -16,7 +18,7 @@ pub use codec::{Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle
 pub use groups::Grouping;
 pub use moof::FragmentError;
 pub(crate) use moof::Fragments;
-pub use movie::{Movie, MovieError, MovieTrack, Skipped};
 pub(crate) use movie::{AuxPlace, Moov};
+pub use movie::{Movie, MovieError, MovieTrack, Skipped};
 pub use tables::{Aux, Cursor, MAX_SAMPLES, SampleTable, TableError};
 pub use write::Writer;

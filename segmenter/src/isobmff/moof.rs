@@ -118,8 +118,8 @@ impl Fragments {
         let body = moof.slice(header.min(moof.len())..);
         let mut previous_end = at;
         for traf in children(&body).filter(|child| child.code.0 == *b"traf") {
-            let head = TrackHead::read(traf.body)
-                .ok_or(FragmentError::Broken { at, code: FourCc(*b"tfhd") })?;
+            let head =
+                TrackHead::read(traf.body).ok_or(FragmentError::Broken { at, code: FourCc(*b"tfhd") })?;
             let base = match head.base {
                 Some(base) => base,
                 None if head.base_is_moof => at,
@@ -127,9 +127,13 @@ impl Fragments {
             };
             let whole = Whole { moof, at };
             previous_end = match self.tracks.get_mut(&head.track) {
-                Some((defaults, table)) => {
-                    head.or(defaults).samples(&whole, &body.slice_ref(traf.body), base, defaults.iv_size, table)?
-                }
+                Some((defaults, table)) => head.or(defaults).samples(
+                    &whole,
+                    &body.slice_ref(traf.body),
+                    base,
+                    defaults.iv_size,
+                    table,
+                )?,
                 None => base,
             };
         }
@@ -257,7 +261,10 @@ impl Head {
         let mut data = match (&senc, child(traf, b"saio").and_then(first_aux_offset)) {
             (Some(senc), _) => Fields::new(senc.entries),
             (None, Some(offset)) => {
-                let from = base.saturating_add(offset).checked_sub(whole.at).and_then(|from| usize::try_from(from).ok());
+                let from = base
+                    .saturating_add(offset)
+                    .checked_sub(whole.at)
+                    .and_then(|from| usize::try_from(from).ok());
                 Fields::new(from.and_then(|from| whole.moof.get(from..)).ok_or(unreadable.clone())?)
             }
             (None, None) => return Ok(()),

@@ -253,8 +253,8 @@ fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, 
     let Some((timescale, language)) = media_header(mdia) else {
         return skip("it has no clock".to_owned());
     };
-    let table = SampleTable::read(&trak.slice_ref(stbl))
-        .map_err(|source| MovieError::Table { track: id, source })?;
+    let table =
+        SampleTable::read(&trak.slice_ref(stbl)).map_err(|source| MovieError::Table { track: id, source })?;
     let aux = aux_place(id, stbl, first, table.len());
     let track = Track {
         id,
@@ -300,7 +300,9 @@ fn handler(mdia: &[u8]) -> Option<(FourCc, Option<String>)> {
     let name = name.split(|&byte| byte == 0).next().and_then(|text| std::str::from_utf8(text).ok());
     let own = name.map(str::trim).filter(|name| {
         let lower = name.to_lowercase();
-        !name.is_empty() && !name.contains(char::is_control) && !SOFTWARE.iter().any(|word| lower.contains(word))
+        !name.is_empty()
+            && !name.contains(char::is_control)
+            && !SOFTWARE.iter().any(|word| lower.contains(word))
     });
     Some((handler, own.map(str::to_owned)))
 }
@@ -344,7 +346,10 @@ fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
             0 => fields.u32().zip(fields.i32()).map(|(duration, time)| {
                 (i64::from(if duration == u32::MAX { 0 } else { duration }), i64::from(time))
             }),
-            _ => fields.u64().zip(fields.i64()).map(|(duration, time)| (i64::try_from(duration).unwrap_or(0), time)),
+            _ => fields
+                .u64()
+                .zip(fields.i64())
+                .map(|(duration, time)| (i64::try_from(duration).unwrap_or(0), time)),
         };
         let Some(((duration, time), rate)) = entry.zip(fields.u32()) else { break };
         let duration = Ticks(duration);

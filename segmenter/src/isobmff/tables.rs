@@ -369,7 +369,9 @@ impl SampleTable {
         let (mut covered, mut first) = (0_u64, 0_u64);
         for run in 0..runs {
             let next = match run + 1 < runs {
-                true => u64::from(word(&self.chunk_runs, (run + 1) * 3)).saturating_sub(1).clamp(first, chunks),
+                true => {
+                    u64::from(word(&self.chunk_runs, (run + 1) * 3)).saturating_sub(1).clamp(first, chunks)
+                }
                 false => chunks,
             };
             let each = u64::from(word(&self.chunk_runs, run * 3 + 1));
@@ -436,4 +438,3 @@ fn sizes(stbl: &Bytes) -> Result<(u32, Sizes), TableError> {
     let each = stbl.slice_ref(each);
     Ok((count, if bits == 32 { Sizes::Wide(each) } else { Sizes::Compact(bits, each) }))
 }
-

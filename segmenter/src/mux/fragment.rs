@@ -87,7 +87,10 @@ pub(crate) fn recipe(content: &Content<'_>) -> Recipe {
         recipe.parts.push(Part::Header(header));
         follow(&mut recipe.parts, samples);
         recipe.fragments.push(manifest::Fragment {
-            time: samples.first().or(start).map_or(Ticks::ZERO, |s| content.track.edits.presentation(s.composition())),
+            time: samples
+                .first()
+                .or(start)
+                .map_or(Ticks::ZERO, |s| content.track.edits.presentation(s.composition())),
             offset,
             key: head + samples.first().map_or(0, |sample| sample.place.len()),
         });

@@ -27,7 +27,8 @@ const MOST_FAULTS: usize = 20;
 pub fn verify(dir: &Path, against: Option<&Path>) -> Result<Vec<Fault>, Error> {
     let path = dir.join("manifest.json");
     let text = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-    let manifest = json::parse(&text).map_err(|e| Error::Manifest { path: path.clone(), reason: e.to_string() })?;
+    let manifest =
+        json::parse(&text).map_err(|e| Error::Manifest { path: path.clone(), reason: e.to_string() })?;
     let source = against.map(Source::open).transpose()?;
     let mut faults = playlists(dir, &manifest);
     let mut outputs = Vec::new();
@@ -147,7 +148,11 @@ impl Pieces {
         }
         let movie = demuxer.finish().map_err(failed)?;
         let reason = || "holds no track".to_owned();
-        movie.tracks.into_iter().next().ok_or_else(|| Error::Manifest { path: path.clone(), reason: reason() })
+        movie
+            .tracks
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Manifest { path: path.clone(), reason: reason() })
     }
 
     fn bytes(&self, range: ByteRange) -> Result<Bytes, Error> {
@@ -192,16 +197,25 @@ impl Pieces {
 }
 
 /// Compares every rendition with the track of the source it was made from.
-fn compare(source: Source, manifest: &Manifest, outputs: &[(String, Pieces, MovieTrack)]) -> Result<Vec<Fault>, Error> {
+fn compare(
+    source: Source,
+    manifest: &Manifest,
+    outputs: &[(String, Pieces, MovieTrack)],
+) -> Result<Vec<Fault>, Error> {
     let Source { path, file, len, movie, .. } = source;
     let planned = Presentation::new(movie, len, &Options::default());
     let presentation = planned.map_err(|source| Error::Plan { path: path.clone(), source })?;
     let mut faults = Vec::new();
     for (index, rendition) in presentation.renditions().iter().enumerate() {
         if manifest.rendition(rendition.id()).is_none() {
-            faults.push(Fault { place: rendition.id().to_owned(), what: "is missing; the source has it".to_owned() });
+            faults.push(Fault {
+                place: rendition.id().to_owned(),
+                what: "is missing; the source has it".to_owned(),
+            });
         }
-        let Some((_, pieces, track)) = outputs.iter().find(|output| output.0 == rendition.id()) else { continue };
+        let Some((_, pieces, track)) = outputs.iter().find(|output| output.0 == rendition.id()) else {
+            continue;
+        };
         let same = |pair: &Pair| equal(&file, &path, pair.source, pieces, pair.output);
         let output = (&track.track, &track.table);
         faults.extend(verify::against(&presentation, index, output, same).into_iter().take(MOST_FAULTS));
@@ -231,7 +245,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a.m3u8"), "#EXTM3U\n#EXTINF:4.1,\n").unwrap();
         let fault = differs(dir.path(), "a.m3u8".to_owned(), "#EXTM3U\n#EXTINF:4.0,\n").unwrap();
-        assert_eq!(fault.to_string(), "a.m3u8: line 2 is \"#EXTINF:4.1,\", manifest.json says \"#EXTINF:4.0,\"");
+        assert_eq!(
+            fault.to_string(),
+            "a.m3u8: line 2 is \"#EXTINF:4.1,\", manifest.json says \"#EXTINF:4.0,\""
+        );
         assert_eq!(differs(dir.path(), "a.m3u8".to_owned(), "#EXTM3U\n#EXTINF:4.1,\n"), None);
     }
 }

@@ -206,9 +206,13 @@ impl Writer<'_> {
             match body {
                 Body::Media(recipe) => media.push((place, recipe)),
                 Body::Captions(captions) => {
-                    let samples = captions.places.iter().map(|&at| read_at(&self.input.file, self.input.path, at));
+                    let samples =
+                        captions.places.iter().map(|&at| read_at(&self.input.file, self.input.path, at));
                     let text = captions.text(&samples.collect::<Result<Vec<_>, _>>()?);
-                    place.file().write_all_at(text.as_bytes(), 0).map_err(Error::io("writing", &place.path))?;
+                    place
+                        .file()
+                        .write_all_at(text.as_bytes(), 0)
+                        .map_err(Error::io("writing", &place.path))?;
                     segment.size = text.len() as u64;
                 }
             }

@@ -70,7 +70,11 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
             found.cuts.push(Cut { at, time });
         }
         // Audio is cut at the sample nearest the border, text at the first that starts there or later.
-        let near = if source.track.kind == Kind::Audio { Ticks(i64::from(sample.duration) / 2) } else { Ticks::ZERO };
+        let near = if source.track.kind == Kind::Audio {
+            Ticks(i64::from(sample.duration) / 2)
+        } else {
+            Ticks::ZERO
+        };
         let mut due = false;
         while borders.get(next, source.target).is_some_and(|border| time + near >= border) {
             next += 1;

@@ -133,7 +133,9 @@ pub fn plan(movie: &Movie, len: u64, options: &Options) -> Result<Plan, Error> {
         let guide = tracks.first().filter(|first| first.kind == Kind::Video);
         let cut = match (source.track.kind, guide) {
             (Kind::Video, _) => video::cut(&source)?,
-            (_, Some(video)) => follow::cut(&source, &follow::borders(video, &movie.tracks[video.track].track, &source))?,
+            (_, Some(video)) => {
+                follow::cut(&source, &follow::borders(video, &movie.tracks[video.track].track, &source))?
+            }
             (_, None) => follow::cut(&source, &follow::even(&source))?,
         };
         tracks.push(cut.finish(index, &source));
@@ -160,7 +162,10 @@ fn choose(movie: &Movie, left_out: &mut Vec<(TrackId, &'static str)>) -> Vec<usi
         video.retain(|&i| {
             let alike = i == main || (seconds(i) - seconds(main)).abs() <= 0.02 * seconds(main) + 0.1;
             if !alike {
-                left_out.push((movie.tracks[i].track.id, "it is not as long as the main video track, so not an alternative"));
+                left_out.push((
+                    movie.tracks[i].track.id,
+                    "it is not as long as the main video track, so not an alternative",
+                ));
             }
             alike
         });
