@@ -124,6 +124,13 @@ pub enum Note {
         /// How many edits.
         edits: u32,
     },
+    /// The source ends before its last samples do.
+    CutOff {
+        /// Which track.
+        track: TrackId,
+        /// How many samples.
+        samples: u32,
+    },
 }
 
 impl fmt::Display for Note {
@@ -134,6 +141,12 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "track {track}: {edits} entries of its edit list (loops, pauses, other speeds) are not followed"
+                )
+            }
+            Self::CutOff { track, samples } => {
+                write!(
+                    f,
+                    "track {track}: the file ends before its last {samples} samples do, they are left out"
                 )
             }
         }
@@ -245,7 +258,11 @@ impl Presentation {
         let edits =
             self.movie.tracks.iter().map(|track| &track.track).filter(|track| track.edits.ignored > 0);
         let edits = edits.map(|track| Note::EditsIgnored { track: track.id, edits: track.edits.ignored });
-        skipped.chain(left_out).chain(edits).collect()
+        let cut_off = self.plan.tracks.iter().filter(|plan| plan.cut_off > 0).map(|plan| Note::CutOff {
+            track: self.movie.tracks[plan.track].track.id,
+            samples: plan.cut_off,
+        });
+        skipped.chain(left_out).chain(edits).chain(cut_off).collect()
     }
 
     /// Bytes it takes in memory, about.
@@ -367,3 +384,6 @@ impl Presentation {
         crate::mux::index::index(source.track.id, source.track.timescale, start, segments)
     }
 }
+
+#[cfg(test)]
+mod tests;

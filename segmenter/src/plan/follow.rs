@@ -54,6 +54,7 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         first: Ticks::ZERO,
         first_decode: Ticks::ZERO,
         lowest: Ticks::ZERO,
+        cut_off: 0,
     };
     let mut next = 0;
     let mut cursor = start;
@@ -64,7 +65,10 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         if edit_end.is_some_and(|end| time >= end) && !found.cuts.is_empty() {
             break;
         }
-        source.check(&sample)?;
+        if !source.check(&sample, found.cuts.is_empty())? {
+            found.cut_off = source.table.len() - sample.index;
+            break;
+        }
         if found.cuts.is_empty() {
             (found.first, found.first_decode) = (time, sample.decode);
             found.cuts.push(Cut { at, time });

@@ -96,6 +96,8 @@ pub struct TrackPlan {
     pub shift: Ticks,
     /// Samples that go out.
     pub samples: u32,
+    /// Samples left out because the source ends before they do: the last fragment of a recording that was cut off.
+    pub cut_off: u32,
 }
 
 /// A planned segment border.
@@ -129,7 +131,7 @@ pub fn plan(movie: &Movie, len: u64, options: &Options) -> Result<Plan, Error> {
     let chosen = choose(movie, &mut left_out);
     let mut tracks: Vec<TrackPlan> = Vec::with_capacity(chosen.len());
     for index in chosen {
-        let source = Source::new(&movie.tracks[index], len, options);
+        let source = Source::new(&movie.tracks[index], len, movie.fragmented, options);
         let guide = tracks.first().filter(|first| first.kind == Kind::Video);
         let cut = match (source.track.kind, guide) {
             (Kind::Video, _) => video::cut(&source)?,
@@ -194,15 +196,16 @@ struct Source<'a> {
     track: &'a crate::track::Track,
     table: &'a SampleTable,
     len: u64,
+    fragmented: bool,
     target: Ticks,
 }
 
 impl<'a> Source<'a> {
-    fn new(source: &'a MovieTrack, len: u64, options: &Options) -> Self {
+    fn new(source: &'a MovieTrack, len: u64, fragmented: bool, options: &Options) -> Self {
         let millis = i64::try_from(options.target.as_millis()).unwrap_or(i64::MAX).max(1);
         let clock = Timescale::new(1000).unwrap_or(Timescale::SECOND);
         let target = clock.convert(Ticks(millis), source.track.timescale).max(Ticks(1));
-        Self { track: &source.track, table: &source.table, len, target }
+        Self { track: &source.track, table: &source.table, len, fragmented, target }
     }
 
     fn edits(&self) -> &Edits {
@@ -214,17 +217,21 @@ impl<'a> Source<'a> {
         self.edits().presentation(sample.composition())
     }
 
-    /// Whether a sample lies in the source and names an entry that is there.
-    fn check(&self, sample: &Sample) -> Result<(), Error> {
+    /// Whether a sample goes out: it lies in the source and names an entry that is there. `false` when the track ends
+    /// before it: a recording that was cut off ends with its last whole sample.
+    fn check(&self, sample: &Sample, first: bool) -> Result<bool, Error> {
         let track = self.track.id;
         if sample.place.end > self.len {
+            if self.fragmented && !first {
+                return Ok(false);
+            }
             let end = sample.place.end;
             return Err(Error::SampleOutOfBounds { track, sample: sample.index, end, len: self.len });
         }
         if sample.entry == 0 || sample.entry as usize > self.track.entries.len() {
             return Err(Error::NoEntry { track, sample: sample.index, entry: sample.entry });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The last sample for which `lead` holds, at or before the first one shown; the very first if there is none.
@@ -257,6 +264,8 @@ struct Found {
     first_decode: Ticks,
     /// The earliest presentation time of all.
     lowest: Ticks,
+    /// Samples the source ends before.
+    cut_off: u32,
 }
 
 impl Found {
@@ -280,6 +289,7 @@ impl Found {
             shift: self.first + hidden - self.first_decode,
             samples: self.end_sample - self.cuts.first().map_or(0, |cut| cut.at.sample()),
             cuts: self.cuts,
+            cut_off: self.cut_off,
         }
     }
 }

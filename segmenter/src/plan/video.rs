@@ -19,11 +19,15 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
     let start = decodable(source, start);
     let mut walk = Walk { target: source.target, ..Walk::default() };
     let end = source.edits().presentation_end();
+    let mut cut_off = 0;
     let mut cursor = start;
     loop {
         let at = cursor;
         let Some(sample) = source.table.next(&mut cursor) else { break };
-        source.check(&sample)?;
+        if !source.check(&sample, walk.gops.is_none())? {
+            cut_off = source.table.len() - sample.index;
+            break;
+        }
         let time = source.time(&sample);
         if end.is_none_or(|end| time < end) || walk.gops.is_none() {
             walk.last_shown = sample.index + 1;
@@ -50,6 +54,7 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
         end_sample,
         end,
         lowest,
+        cut_off,
     })
 }
 
