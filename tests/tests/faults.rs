@@ -47,6 +47,13 @@ pub(crate) fn bodies(bytes: &[u8], kind: &[u8; 4]) -> Vec<Range<usize>> {
     found
 }
 
+/// The bodies of all boxes at this path of kinds.
+pub(crate) fn bodies_at<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Vec<&'a [u8]> {
+    let Some((kind, rest)) = path.split_first() else { return vec![bytes] };
+    let found = bodies(bytes, kind).into_iter().map(|range| &bytes[range.start..range.end.min(bytes.len())]);
+    found.flat_map(|body| bodies_at(body, rest)).collect()
+}
+
 /// The bodies of all `mdat`, one after another.
 pub(crate) fn media(bytes: &[u8]) -> Vec<u8> {
     bodies(bytes, b"mdat").into_iter().flat_map(|range| bytes[range].to_vec()).collect()

@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::fixtures::{self, Row};
-use crate::{packets, program};
+use crate::packets::{self, Output, Source};
+use crate::program;
 
 /// Fixtures that FFmpeg reads wrongly, and the one with the same samples that stands for them.
 const STAND_INS: [(&str, &str); 1] = [
@@ -30,7 +31,7 @@ fn comes_out_whole(row: &Row) -> Result<(), String> {
     }
     let stand_in = STAND_INS.iter().find(|(file, _)| *file == row.file);
     let reference = stand_in.map_or(source, |(_, other)| fixtures::path(other));
-    packets::compare(&packets::read(&reference)?, &packets::read(&out.join("master.m3u8"))?)
+    packets::compare(&Source::read(&reference)?, &Output::read(&out.join("master.m3u8"), &out)?)
 }
 
 #[test]

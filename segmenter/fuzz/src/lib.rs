@@ -50,7 +50,7 @@ pub fn show(movie: Movie, here: &[u8], len: u64) {
             let manifest = presentation.manifest(&labels, layout);
             hls::master(&manifest);
             dash::mpd(&manifest);
-            json::render(&manifest);
+            json::json(&manifest);
             for rendition in &manifest.renditions {
                 hls::media(&manifest, rendition);
                 hls::iframes(&manifest, rendition);
