@@ -1,0 +1,177 @@
+//! Every command and flag, and what `--help` says of them.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::Failure;
+use crate::config::{Config, Listen, Span};
+
+/// Plays MP4 films in browsers without transcoding: cuts them into CMAF segments with JSON, HLS and DASH manifests.
+#[derive(Debug, Parser)]
+#[command(name = "segue", version, arg_required_else_help = false, subcommand_required = true)]
+#[command(after_help = "Examples:
+  segue serve ~/Videos                     play a folder at http://127.0.0.1:8080
+  segue segment film.mp4 --out film        write a folder that any web server can serve
+  segue probe film.mp4                     see what is in a file
+
+`segue COMMAND --help` has more of each.")]
+pub(super) struct Segue {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Cut films into segments and manifests on disk.
+    Segment(SegmentArgs),
+    /// Show what a file holds.
+    Probe(ProbeArgs),
+    /// Check a folder that `segue segment` wrote.
+    Verify(VerifyArgs),
+    /// Serve folders of films over HTTP, as they lie.
+    Serve(ServeArgs),
+}
+
+/// Cut films into segments and manifests on disk.
+///
+/// Nothing is transcoded: every packet comes out as it went in. The folder holds manifest.json, master.m3u8 (HLS) and
+/// manifest.mpd (DASH), and appears only when it is whole; a run that was cut off is simply started again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue segment film.mp4 --out film                     film/master.m3u8, film/v1/1.m4s ...
+  segue segment film.mp4 --out film --target 2s --force shorter segments, replacing what is there
+  segue segment ~/Videos --out segmented --jobs 4       every film, each in a folder of its own name")]
+pub(super) struct SegmentArgs {
+    /// Films to segment; a folder stands for every film in it.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Folder to write: the film itself, or for several films one folder each, named after the film.
+    #[arg(long, short, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// How long segments should be; cuts fall on the keyframes nearest to it.
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = target)]
+    pub(super) target: Duration,
+    /// Write one file for each track, with byte ranges, instead of one file for each segment.
+    #[arg(long)]
+    pub(super) single_file: bool,
+    /// How many films, and how many parts of one, are copied at once [default: one for each core].
+    #[arg(long, short, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Replace what is in the output folder.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// Show what a file holds: tracks, codecs, durations, keyframes, edit lists, and where the movie header lies.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue probe film.mp4                                   a table
+  segue probe film.mp4 --json | jq '.tracks[].codec'     for programs")]
+pub(super) struct ProbeArgs {
+    /// File to look at; only its headers are read.
+    #[arg(value_name = "INPUT")]
+    pub(super) input: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Check a folder that `segue segment` wrote: every segment, every timestamp, every playlist.
+///
+/// Prints one line a fault and exits with 1 when there is any.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue verify film                          does the folder agree with itself?
+  segue verify film --against film.mp4       is every packet of the source in it, at its time?")]
+pub(super) struct VerifyArgs {
+    /// Folder to check.
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The film it was made from, to compare packet by packet.
+    #[arg(long, value_name = "INPUT")]
+    pub(super) against: Option<PathBuf>,
+}
+
+/// Serve folders of films over HTTP. Films are played from where they lie and never changed; new ones appear by themselves.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue serve ~/Videos                                   http://127.0.0.1:8080 lists and plays them
+  segue serve /films /series --listen 0.0.0.0:80         two folders, for the whole network
+  segue serve --config /etc/segue.toml                   folders and limits from a file
+
+Settings come from defaults, then the file of --config, then SEGUE_* variables (SEGUE_CACHE_HOT=1GiB), then flags.
+Log: SEGUE_LOG=debug.")]
+pub(super) struct ServeArgs {
+    /// Folders to serve.
+    #[arg(value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    listen: Option<SocketAddr>,
+    /// Folder for the index; what is in it can be made again from the films [default: segue in the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// File with settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Defaults, file, environment and these flags.
+    pub(super) fn config(self) -> Result<Config, Failure> {
+        let loaded = Config::load(self.config.as_deref(), std::env::vars_os());
+        let mut config = loaded.map_err(|error| {
+            Failure::new(error).hint("the README lists every setting with its default value")
+        })?;
+        if !self.folders.is_empty() {
+            config.folders = self.folders;
+        }
+        config.listen = self.listen.map_or(config.listen, Listen);
+        config.data = self.data.or(config.data);
+        Ok(config)
+    }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse::<Listen>().map(|listen| listen.0).map_err(|error| error.to_string())
+}
+
+fn target(text: &str) -> Result<Duration, String> {
+    let Span(target) = text.parse().map_err(|error| format!("{error}"))?;
+    match target {
+        Duration::ZERO => Err("a segment can't last 0 s".to_owned()),
+        target => Ok(target),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Segue::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_serve_win_over_everything() {
+        let asked =
+            Segue::try_parse_from(["segue", "serve", "a", "b", "--listen", "127.0.0.1:0", "--data", "d"]);
+        let Command::Serve(args) = asked.unwrap().command else { panic!("another command") };
+        let config = args.config().unwrap();
+        assert_eq!(config.folders, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!(config.listen.0.port(), 0);
+        assert_eq!(config.data, Some(PathBuf::from("d")));
+    }
+
+    #[test]
+    fn a_target_is_written_as_people_write_it() {
+        assert_eq!(target("1500ms"), Ok(Duration::from_millis(1500)));
+        assert!(target("0s").is_err() && target("soon").is_err());
+    }
+}

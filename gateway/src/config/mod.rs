@@ -1,0 +1,180 @@
+//! Every setting of the gateway: one struct, defaults in one place. Defaults, then the file, then `SEGUE_*` variables; flags of
+//! the command line are put over all of them by `cli`.
+
+mod load;
+mod size;
+mod span;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::Error;
+pub use size::Size;
+pub use span::Span;
+
+/// Settings of `segue serve`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: Listen,
+    /// Where the index lies; `None` is the user's data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Folders to serve, each with all that lies in it.
+    pub folders: Vec<PathBuf>,
+    /// How long segments should be.
+    pub target: Span,
+    /// Which events are logged, in the syntax of `RUST_LOG`.
+    pub log: String,
+    /// Memory.
+    pub cache: Cache,
+    /// Looking for films.
+    pub watch: Watch,
+    /// Connections.
+    pub http: Http,
+}
+
+/// Memory that may be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// Segments and manifests ready to be sent.
+    pub hot: Size,
+    /// Sample tables of films that are being watched.
+    pub tables: Size,
+}
+
+/// How changes in folders are noticed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watch {
+    /// How long a folder must be quiet before it is looked through.
+    pub settle: Span,
+    /// How often folders are looked through whether or not the system tells of a change: network file systems don't.
+    pub rescan: Span,
+}
+
+/// Limits of connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Open connections at once; more wait to be accepted.
+    pub connections: usize,
+    /// How long a client may take to send a request's head, and a connection may idle between requests.
+    pub patience: Span,
+    /// How long requests may take to end when the gateway stops.
+    pub shutdown: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Listen(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            data: None,
+            folders: Vec::new(),
+            target: Span(Duration::from_secs(4)),
+            log: "info".to_owned(),
+            cache: Cache::default(),
+            watch: Watch::default(),
+            http: Http::default(),
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { hot: Size(512 << 20), tables: Size(256 << 20) }
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { settle: Span(Duration::from_millis(300)), rescan: Span(Duration::from_secs(600)) }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            patience: Span(Duration::from_secs(60)),
+            shutdown: Span(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// Address and port. `localhost:8080` and `:8080` are understood as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let whole = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None if text.starts_with(':') => format!("[::]{text}"),
+            None => text.to_owned(),
+        };
+        whole.parse().map(Self).map_err(|_| NotAnAddress)
+    }
+}
+
+/// Told of text that is no [`Listen`].
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("an address has a port, as in 127.0.0.1:8080 or [::]:8080")]
+pub struct NotAnAddress;
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen.0.to_string()
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = NotAnAddress;
+
+    fn try_from(text: String) -> Result<Self, NotAnAddress> {
+        text.parse()
+    }
+}
+
+/// A file with every setting and its default, as the README shows it.
+pub fn sample() -> &'static str {
+    include_str!("sample.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_holds_every_setting_at_its_default() {
+        let read: Config = toml::from_str(sample()).unwrap();
+        let expected = Config {
+            folders: vec!["/films".into()],
+            data: Some("/var/lib/segue".into()),
+            ..Config::default()
+        };
+        assert_eq!(read, expected);
+        let (given, known): (toml::Table, _) =
+            (toml::from_str(sample()).unwrap(), toml::Table::try_from(&expected).unwrap());
+        assert_eq!(given, known, "the sample leaves a setting out");
+    }
+
+    #[test]
+    fn an_address_is_written_in_several_ways() {
+        for (text, expected) in
+            [("127.0.0.1:80", "127.0.0.1:80"), ("localhost:1", "127.0.0.1:1"), (":9", "[::]:9")]
+        {
+            assert_eq!(text.parse::<Listen>().unwrap().0.to_string(), expected);
+        }
+        assert!("nowhere".parse::<Listen>().is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The name of a medium in addresses: 16 letters and digits, made by the gateway, never taken unparsed from a client.
+
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+/// Letters of an id: digits and lower case without those that look alike (Crockford's base 32).
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Letters in an id; 80 bits, so that a million films meet no namesake.
+const LENGTH: usize = 16;
+
+/// Id of a medium. Copies, compares and prints like a number; safe in an address as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MediaId([u8; LENGTH]);
+
+impl MediaId {
+    /// The id of a file in a served folder: the same after a restart, another when the file is moved. `path` is canonical.
+    pub fn of_file(path: &Path) -> Self {
+        let digest = Sha256::digest(path.as_os_str().as_bytes());
+        let mut letters = [0; LENGTH];
+        for (at, letter) in letters.iter_mut().enumerate() {
+            // Five bits each, taken from a digest that has more than enough.
+            let (byte, shift) = (at * 5 / 8, at * 5 % 8);
+            let pair = u16::from_be_bytes([digest[byte], digest[byte + 1]]);
+            *letter = LETTERS[usize::from((pair >> (11 - shift)) & 31)];
+        }
+        Self(letters)
+    }
+
+    /// `None` for anything that no gateway ever called a medium.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; LENGTH] = text.as_bytes().try_into().ok()?;
+        letters.iter().all(|letter| LETTERS.contains(letter)).then_some(Self(letters))
+    }
+
+    /// As it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        // Only letters of the alphabet get in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for MediaId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for MediaId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not the id of a medium"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_the_same_from_one_version_to_the_next() {
+        assert_eq!(MediaId::of_file(Path::new("/films/a.mp4")).as_str(), "24jrq3eq31rfx29b");
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = MediaId::of_file(Path::new("/films/b.mp4"));
+        assert_eq!(MediaId::parse(id.as_str()), Some(id));
+        assert_ne!(id, MediaId::of_file(Path::new("/films/a.mp4")));
+    }
+
+    #[test]
+    fn nothing_else_is_an_id() {
+        for text in [
+            "",
+            "..",
+            "../../etc/passwd",
+            "24jrq3eq31rfx29",
+            "24JRQ3EQ31RFX29B",
+            "24jrq3eq31rfx29l",
+            "é".repeat(8).as_str(),
+        ] {
+            assert_eq!(MediaId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A file as it was when it was opened: once it changes, nothing more is read from it.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use segmenter::{demux, plan};
+use serde::{Deserialize, Serialize};
+
+/// What tells a file's contents from those it had before: its length and when it was last written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change, in nanoseconds since 1970.
+    pub modified: i64,
+}
+
+impl Identity {
+    /// Of a file whose metadata were read.
+    pub fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Self { size: metadata.size(), modified }
+    }
+}
+
+/// Why a source gives no film.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is not there any more.
+    #[error("{} is gone", .0.display())]
+    Gone(PathBuf),
+    /// A folder, a pipe, a device.
+    #[error("{} is {what}, not a file", .path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The operating system refused.
+    #[error("reading {}: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is not the file any more that it was when it was opened.
+    #[error("{} changed while it was read", .0.display())]
+    Changed(PathBuf),
+    /// It holds nothing that can be played.
+    #[error("{0}")]
+    NotAFilm(#[from] demux::Error),
+    /// Its film can't be cut.
+    #[error("{0}")]
+    Plan(#[from] plan::Error),
+}
+
+/// An open source.
+#[derive(Debug)]
+pub struct SourceFile {
+    path: PathBuf,
+    file: File,
+    identity: Identity,
+}
+
+impl SourceFile {
+    /// Opens a regular file; nothing else, for opening a pipe can wait for ever.
+    ///
+    /// # Errors
+    /// When it is not there, no regular file, or can't be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let unreadable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => Error::Gone(path.to_owned()),
+            _ => Error::Unreadable { path: path.to_owned(), source },
+        };
+        regular(path, &path.metadata().map_err(unreadable)?)?;
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        regular(path, &metadata)?;
+        Ok(Self { path: path.to_owned(), file, identity: Identity::of(&metadata) })
+    }
+
+    /// What it was when it was opened.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Bytes, when it was opened.
+    pub fn len(&self) -> u64 {
+        self.identity.size
+    }
+
+    /// Whether it was empty.
+    pub fn is_empty(&self) -> bool {
+        self.identity.size == 0
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fills `buffer` with the bytes from `offset`.
+    ///
+    /// # Errors
+    /// When the file became shorter, or can't be read.
+    pub fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+        self.file.read_exact_at(buffer, offset).map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Changed(self.path.clone()),
+            _ => Error::Unreadable { path: self.path.clone(), source },
+        })
+    }
+
+    /// Whether the open file is still what it was: asked after reading, so that no bytes of two versions are mixed.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn unchanged(&self) -> Result<(), Error> {
+        let unreadable = |source| Error::Unreadable { path: self.path.clone(), source };
+        match Identity::of(&self.file.metadata().map_err(unreadable)?) == self.identity {
+            true => Ok(()),
+            false => Err(Error::Changed(self.path.clone())),
+        }
+    }
+
+    /// Whether the file that lies at the path now is still this one.
+    ///
+    /// # Errors
+    /// When another lies there, or none.
+    pub fn current(&self) -> Result<(), Error> {
+        match self.path.metadata() {
+            Ok(metadata) if Identity::of(&metadata) == self.identity => Ok(()),
+            Ok(_) => Err(Error::Changed(self.path.clone())),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Err(Error::Gone(self.path.clone())),
+            Err(source) => Err(Error::Unreadable { path: self.path.clone(), source }),
+        }
+    }
+}
+
+fn regular(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let kind = metadata.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a folder",
+        () if kind.is_fifo() => "a pipe",
+        () => "a device or socket",
+    };
+    Err(Error::NotAFile { path: path.to_owned(), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_that_grew_is_no_longer_what_was_opened() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("film.mp4");
+        fs::write(&path, b"one").unwrap();
+        let source = SourceFile::open(&path).unwrap();
+        assert!(source.unchanged().is_ok() && source.current().is_ok());
+        fs::write(&path, b"three").unwrap();
+        assert!(matches!(source.unchanged(), Err(Error::Changed(_))));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(source.current(), Err(Error::Gone(_))));
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(matches!(SourceFile::open(place.path()), Err(Error::NotAFile { what: "a folder", .. })));
+        assert!(matches!(SourceFile::open(Path::new("/dev/zero")), Err(Error::NotAFile { .. })));
+        assert!(matches!(SourceFile::open(&place.path().join("x")), Err(Error::Gone(_))));
+    }
+}

@@ -1,0 +1,12 @@
+//! Where the bytes of a medium come from: files in served folders, read in place by position and never changed.
+//!
+//! Everything here blocks; callers put it where blocking is allowed.
+
+mod file;
+mod gather;
+mod tables;
+pub mod walk;
+
+pub use file::{Error, Identity, SourceFile};
+pub use gather::{gather, gather_each};
+pub use tables::{decode, encode, read_movie};

@@ -1,0 +1,92 @@
+//! Tasks that are known by number: nothing runs detached, and shutdown waits for all of them, within a bound.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Everything that runs in the background. Copies share the same tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Runs `task` until it ends; it is expected to end soon after [`Self::stopping`].
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Runs `task` until it ends or everything stops; dropping it half-way must be sound.
+    pub fn spawn_until_stop(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            stop.run_until_cancelled_owned(task).await;
+        });
+    }
+
+    /// Told when everything is to stop.
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Waits until everything is to stop.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Stops everything and waits for it; gives back how many tasks had not ended in time.
+    pub async fn shutdown(&self, within: Duration) -> usize {
+        self.stop.cancel();
+        self.tracker.close();
+        match tokio::time::timeout(within, self.tracker.wait()).await {
+            Ok(()) => 0,
+            Err(_) => self.tracker.len(),
+        }
+    }
+}
+
+/// Waits until the process is asked to end: SIGTERM, or Ctrl-C.
+///
+/// # Errors
+/// When the system gives no such signals.
+pub async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_ends_what_waits_and_waits_for_what_works() {
+        let tasks = Tasks::default();
+        tasks.spawn_until_stop(pending());
+        let (done, told) = tokio::sync::oneshot::channel();
+        let own = tasks.clone();
+        tasks.spawn(async move {
+            own.stopping().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let _ = done.send(());
+        });
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
+        assert!(told.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_is_bounded() {
+        let tasks = Tasks::default();
+        tasks.spawn(pending());
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 1);
+    }
+}
