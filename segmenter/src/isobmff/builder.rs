@@ -109,7 +109,7 @@ impl TableBuilder {
                 builder.open_chunk(sample.place.start, sample.entry);
             }
             chunk_end = Some((sample.place.end, sample.entry));
-            builder.add(FragmentSample {
+            builder.push(FragmentSample {
                 duration: sample.duration,
                 offset: sample.offset,
                 size: sample.size(),
@@ -177,16 +177,16 @@ impl TableBuilder {
         self.chunk.samples = 0;
     }
 
-    /// Adds a sample to the open chunk.
-    pub(super) fn push(&mut self, sample: FragmentSample) -> Result<(), JoinError> {
-        if self.count >= MAX_SAMPLES {
-            return Err(JoinError::TooMany);
+    /// Whether so many more samples may be added.
+    pub(super) fn expect_more(&self, samples: u32) -> Result<(), JoinError> {
+        match self.count.checked_add(samples) {
+            Some(count) if count <= MAX_SAMPLES => Ok(()),
+            _ => Err(JoinError::TooMany),
         }
-        self.add(sample);
-        Ok(())
     }
 
-    fn add(&mut self, sample: FragmentSample) {
+    /// Adds a sample to the open chunk.
+    pub(super) fn push(&mut self, sample: FragmentSample) {
         self.count += 1;
         self.chunk.samples += 1;
         self.durations.push(sample.duration);
@@ -264,10 +264,10 @@ mod tests {
         let mut builder = TableBuilder::default();
         builder.fragment(Some(Ticks(1000))).unwrap();
         builder.open_chunk(50, 1);
-        builder.push(FragmentSample { sync: true, ..FRAME }).unwrap();
-        builder.push(FRAME).unwrap();
+        builder.push(FragmentSample { sync: true, ..FRAME });
+        builder.push(FRAME);
         builder.open_chunk(90, 2);
-        builder.push(FragmentSample { size: 0, offset: -5, ..FRAME }).unwrap();
+        builder.push(FragmentSample { size: 0, offset: -5, ..FRAME });
         let table = builder.finish();
         let samples: Vec<_> = table.walk(table.start()).collect();
         assert_eq!(samples.iter().map(|s| s.decode.0).collect::<Vec<_>>(), [1000, 1010, 1020]);
@@ -284,8 +284,8 @@ mod tests {
         for start in [0, 25] {
             builder.fragment(Some(Ticks(start))).unwrap();
             builder.open_chunk(0, 1);
-            builder.push(FRAME).unwrap();
-            builder.push(FRAME).unwrap();
+            builder.push(FRAME);
+            builder.push(FRAME);
         }
         let table = builder.finish();
         assert_eq!(table.walk(table.start()).map(|s| s.duration).collect::<Vec<_>>(), [10, 15, 10, 10]);
@@ -295,7 +295,7 @@ mod tests {
     fn a_fragment_that_starts_before_the_last_sample_is_refused() {
         let mut builder = TableBuilder::default();
         builder.open_chunk(0, 1);
-        builder.push(FRAME).unwrap();
+        builder.push(FRAME);
         assert_eq!(builder.fragment(Some(Ticks(-1))), Err(JoinError::Backwards { end: 10, start: -1 }));
     }
 }

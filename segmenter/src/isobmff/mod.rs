@@ -1,6 +1,7 @@
 //! ISO base media files: boxes read and written (ISO/IEC 14496-12). The only room that names the `mp4` crate.
 
 pub mod boxes;
+mod brands;
 mod builder;
 mod codec;
 #[cfg(test)]
@@ -13,6 +14,8 @@ mod tables;
 mod write;
 
 pub use boxes::FourCc;
+pub use brands::Brands;
+pub(crate) use brands::file_type;
 pub use builder::JoinError;
 pub use codec::{Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Unsupported, VideoRange};
 pub use groups::Grouping;

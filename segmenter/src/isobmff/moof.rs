@@ -227,11 +227,13 @@ impl Head {
                     .checked_add_signed(i64::from(offset))
                     .ok_or(FragmentError::Place { at, track: self.track })?;
             }
+            // A count that no track can have is refused before it is walked.
+            table.expect_more(run.count).map_err(join)?;
             table.open_chunk(place, self.entry);
             let mut fields = run.samples;
             for index in 0..run.count {
                 let sample = run.sample(index, &mut fields, &self.sample).ok_or(broken.clone())?;
-                table.push(sample).map_err(join)?;
+                table.push(sample);
                 place = place.saturating_add(u64::from(sample.size));
             }
         }

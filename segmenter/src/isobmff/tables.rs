@@ -168,11 +168,22 @@ pub struct Cursor {
     offset: Run,
     chunk: u32,
     chunk_left: u32,
-    chunk_run: u32,
-    entry: u32,
+    chunks: ChunkRun,
     place: u64,
+    /// Row of `stss` that comes next, and the number there.
     sync: u32,
+    next_sync: u32,
     aux: u64,
+}
+
+/// The row of `stsc` in force (8.7.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ChunkRun {
+    row: u32,
+    /// Number of the chunk, from 1, that the next row is for.
+    end: u32,
+    samples: u32,
+    entry: u32,
 }
 
 /// A place in a table of (count, value) pairs.
@@ -321,7 +332,7 @@ impl SampleTable {
             duration,
             place: ByteRange::at(cursor.place, u64::from(size)),
             sync: self.is_sync(cursor),
-            entry: cursor.entry,
+            entry: cursor.chunks.entry,
             aux,
         };
         cursor.sample += 1;
@@ -341,25 +352,31 @@ impl SampleTable {
     fn is_sync(&self, cursor: &mut Cursor) -> bool {
         let Some(table) = &self.sync else { return true };
         let number = cursor.sample + 1;
-        let len = table.len() / 4;
-        while (cursor.sync as usize) < len && word(table, cursor.sync as usize) < number {
+        while cursor.next_sync < number {
+            cursor.next_sync = match word(table, cursor.sync as usize) {
+                0 if cursor.sync as usize >= table.len() / 4 => u32::MAX,
+                next => next,
+            };
             cursor.sync += 1;
         }
-        (cursor.sync as usize) < len && word(table, cursor.sync as usize) == number
+        cursor.next_sync == number
     }
 
     /// Enters the next chunk: its place, how many samples it holds and which entry they use (8.7.4).
     fn next_chunk(&self, cursor: &mut Cursor) -> Option<()> {
         cursor.place = self.chunks.get(cursor.chunk)?;
         cursor.chunk += 1;
-        let runs = self.chunk_runs.len() / 12;
-        while (cursor.chunk_run as usize) + 1 < runs
-            && word(&self.chunk_runs, (cursor.chunk_run as usize + 1) * 3) <= cursor.chunk
-        {
-            cursor.chunk_run += 1;
+        while cursor.chunk >= cursor.chunks.end {
+            let row = cursor.chunks.row as usize;
+            let more = row + 1 < self.chunk_runs.len() / 12;
+            cursor.chunks = ChunkRun {
+                row: cursor.chunks.row + 1,
+                end: if more { word(&self.chunk_runs, (row + 1) * 3) } else { u32::MAX },
+                samples: word(&self.chunk_runs, row * 3 + 1),
+                entry: word(&self.chunk_runs, row * 3 + 2),
+            };
         }
-        cursor.chunk_left = word(&self.chunk_runs, cursor.chunk_run as usize * 3 + 1);
-        cursor.entry = word(&self.chunk_runs, cursor.chunk_run as usize * 3 + 2);
+        cursor.chunk_left = cursor.chunks.samples;
         Some(())
     }
 
@@ -388,8 +405,7 @@ impl SampleTable {
 /// The big-endian 32-bit word `index` of `table`; zero past its end.
 #[inline]
 fn word(table: &[u8], index: usize) -> u32 {
-    let at = index * 4;
-    table.get(at..at + 4).map_or(0, |four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
+    table.as_chunks::<4>().0.get(index).map_or(0, |word| u32::from_be_bytes(*word))
 }
 
 /// The entries of a table of `width` bytes each, without its count.

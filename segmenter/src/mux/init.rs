@@ -3,19 +3,14 @@
 use ::bytes::Bytes;
 
 use super::fragment::{NON_SYNC, SYNC};
-use crate::isobmff::{Grouping, Movie, Writer};
+use crate::isobmff::{Grouping, Movie, Writer, file_type};
 use crate::time::Ticks;
 use crate::track::{Kind, Track};
 
 /// The init segment of one track. `hidden` is how much of its media time lies before presentation time zero.
 pub(crate) fn init(movie: &Movie, track: &Track, groups: &[Grouping], hidden: Ticks) -> Bytes {
-    let mut bytes = Vec::with_capacity(1024);
+    let mut bytes = file_type(b"cmfc", &[b"cmfc", b"iso6"]);
     let mut out = Writer::new(&mut bytes);
-    out.boxed(b"ftyp", |out| {
-        out.put(b"cmfc");
-        out.u32(0);
-        out.put(b"cmfciso6");
-    });
     out.boxed(b"moov", |out| {
         movie_header(out, movie, track);
         out.boxed(b"trak", |out| trak(out, track, groups, hidden));

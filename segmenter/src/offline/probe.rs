@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Error, Source};
-use crate::isobmff::{Format, MovieTrack};
+use super::{Error, Source, read_at};
+use crate::bytes::ByteRange;
+use crate::isobmff::{Brands, Format, MovieTrack};
 use crate::plan::Options;
 use crate::render::Presentation;
 use crate::time::Ticks;
@@ -17,6 +18,9 @@ use crate::track::Kind;
 pub struct Probe {
     /// Bytes of the file.
     pub bytes: u64,
+    /// The specifications it says it follows, if it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brands: Option<Brands>,
     /// Whether samples come in movie fragments.
     pub fragmented: bool,
     /// First byte of `moov`.
@@ -83,6 +87,7 @@ pub struct ProbedTrack {
 pub fn probe(path: &Path) -> Result<Probe, Error> {
     let source = Source::open(path)?;
     let (bytes, place) = (source.len, source.movie_place);
+    let brands = Brands::read(&read_at(&source.file, path, ByteRange::at(0, bytes.min(Brands::READ)))?);
     let fragmented = source.movie.fragmented;
     let planned = Presentation::new(source.movie, bytes, &Options::default());
     let presentation = planned.map_err(|source| Error::Plan { path: path.to_owned(), source })?;
@@ -95,6 +100,7 @@ pub fn probe(path: &Path) -> Result<Probe, Error> {
     }
     Ok(Probe {
         bytes,
+        brands,
         fragmented,
         moov_offset: place.start,
         moov_bytes: place.len(),
