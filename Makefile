@@ -28,7 +28,7 @@ check: ## formatting, clippy with warnings denied, rustdoc, scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
-	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/packagers.sh
+	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/*.sh
 
 # The same selection as `cargo nextest run --workspace`, so that nothing is built a second time.
 binary:
@@ -36,7 +36,7 @@ binary:
 	cargo build --locked --workspace --bins --tests --quiet
 
 fixtures:
-	@.ci/need ffmpeg python3
+	@.ci/need curl ffmpeg python3
 	fixtures/make.sh all
 
 # 256 MiB and 10 s a file: a hostile size is refused, not allocated.
@@ -45,9 +45,10 @@ conformance: fixtures binary
 	SHARED=$(SHARED) tests/conformance.sh $(SHARED)/media $(SHARED)/media/INDEX.tsv
 
 bench: ## time and memory beside cp and other packagers, then the library's own benches
-	@.ci/need cc ffmpeg python3 pip time cargo
+	@.ci/need cc curl ffmpeg python3 pip time nginx wrk cargo
 	cargo build --release --locked -p gateway --bin segue
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh
+	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/serve.sh
 	cargo bench --locked -p segmenter
 
 fuzz: ## fuzz each target of the segmenter for a while (SECONDS=600, TARGETS="scan moov moof engine")
