@@ -1,7 +1,9 @@
-//! The name of a medium in addresses: 16 letters and digits, made by the gateway, never taken unparsed from a client.
+//! What is told apart by what: a medium by its [`MediaId`], the contents of its file by their [`Identity`].
 
 use std::fmt;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,7 +14,7 @@ const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Letters in an id; 80 bits, so that a million films meet no namesake.
 const LENGTH: usize = 16;
 
-/// Id of a medium. Copies, compares and prints like a number; safe in an address as it is.
+/// The name of a medium in addresses: made by the gateway, never taken unparsed from a client. Copies, compares and prints like a number; safe in an address as it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MediaId([u8; LENGTH]);
 
@@ -65,6 +67,23 @@ impl<'de> Deserialize<'de> for MediaId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not the id of a medium"))
+    }
+}
+
+/// What tells a file's contents from those it had before: its length and when it was last written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change, in nanoseconds since 1970.
+    pub modified: i64,
+}
+
+impl Identity {
+    /// Of a file whose metadata were read.
+    pub fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Self { size: metadata.size(), modified }
     }
 }
 

@@ -4,10 +4,12 @@
 //! [`playback`], which meet only through the index; the drivers [`http`] and [`cli`]; [`app`], which builds them all.
 
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod id;
+pub mod index;
 pub mod source;
 pub mod task;
 pub mod title;

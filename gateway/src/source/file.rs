@@ -2,28 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use segmenter::{demux, plan};
-use serde::{Deserialize, Serialize};
 
-/// What tells a file's contents from those it had before: its length and when it was last written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
-    /// Bytes.
-    pub size: u64,
-    /// Time of the last change, in nanoseconds since 1970.
-    pub modified: i64,
-}
-
-impl Identity {
-    /// Of a file whose metadata were read.
-    pub fn of(metadata: &Metadata) -> Self {
-        let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-        Self { size: metadata.size(), modified }
-    }
-}
+use crate::id::Identity;
 
 /// Why a source gives no film.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,6 @@ mod gather;
 mod tables;
 pub mod walk;
 
-pub use file::{Error, Identity, SourceFile};
+pub use file::{Error, SourceFile};
 pub use gather::{gather, gather_each};
 pub use tables::{decode, encode, read_movie};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Identity;
+use crate::id::Identity;
 
 /// Endings of files that may hold a film, in lower case.
 pub const ENDINGS: [&str; 8] = ["mp4", "m4v", "mov", "m4a", "3gp", "3g2", "f4v", "ismv"];

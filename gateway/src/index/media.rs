@@ -1,0 +1,345 @@
+//! Media: what is known of each, and lists of them.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use segmenter::bytes::ByteRange;
+use segmenter::manifest::State;
+use segmenter::track::Kind;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Identity, MediaId};
+use crate::title::{Title, Type};
+
+/// All that is known of a medium without opening it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Media {
+    /// Its name in addresses.
+    pub id: MediaId,
+    /// The served folder it was found in.
+    pub folder: PathBuf,
+    /// Its file.
+    pub path: PathBuf,
+    /// What the file was when it was read.
+    pub identity: Identity,
+    /// Version of what is told here; what an older program found out is found out anew.
+    pub format: u32,
+    /// Its title, and what the file's name says besides.
+    pub title: Title,
+    /// Whether it can be played.
+    pub state: State,
+    /// Why it can't.
+    pub error: Option<String>,
+    /// Seconds.
+    pub duration: Option<f64>,
+    /// What it can be played as.
+    pub renditions: Vec<Rendition>,
+    /// What of the source does not come out as it went in.
+    pub notes: Vec<String>,
+    /// Where its `moov` lies.
+    pub moov: Option<ByteRange>,
+}
+
+/// A rendition in a list of films.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Rendition {
+    /// `v1`, `a1`, `t1` ...
+    pub id: String,
+    /// `video`, `audio` or `text`.
+    #[schema(value_type = String)]
+    pub kind: Kind,
+    /// RFC 6381.
+    pub codec: String,
+    /// Pixels across.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
+    /// Pixels down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u16>,
+    /// Channels of sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u16>,
+    /// BCP 47.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// What a look at a folder is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The medium.
+    pub id: MediaId,
+    /// Its file.
+    pub path: PathBuf,
+    /// What the file was when it was read.
+    pub identity: Identity,
+    /// [`Media::format`].
+    pub format: u32,
+}
+
+/// Which media to list.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only those of these folders.
+    pub folders: Vec<PathBuf>,
+    /// Only those whose title holds this, in any case.
+    pub text: Option<String>,
+    /// Only those of this type.
+    pub kind: Option<Type>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those after this one: what [`Page::next`] said.
+    pub after: Option<(String, MediaId)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some of the media that were asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// In the order of their titles.
+    pub items: Vec<Media>,
+    /// Where the next page begins; `None` when this is the last.
+    pub next: Option<(String, MediaId)>,
+}
+
+const COLUMNS: &str = "id, folder, path, size, modified, format, title, type, tmdb, season, episode, state, error, duration, \
+                       renditions, notes, moov_start, moov_end";
+
+pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>, rusqlite::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM media WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id.as_str()], |row| read(row)).optional()
+}
+
+pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusqlite::Error> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut wanted = |condition: &str, given: Vec<Value>| {
+        values.extend(given);
+        condition.to_owned()
+    };
+    let folders: Vec<Value> = query.folders.iter().map(|folder| blob(folder)).collect();
+    let marks = vec!["?"; folders.len()].join(", ");
+    let mut conditions = vec![wanted(&format!("folder IN ({marks})"), folders)];
+    if let Some(text) = &query.text {
+        conditions.push(wanted("instr(sort, ?) > 0", vec![text.to_lowercase().into()]));
+    }
+    if let Some(kind) = query.kind {
+        conditions.push(wanted("type = ?", vec![kind.as_str().to_owned().into()]));
+    }
+    if let Some(state) = query.state {
+        conditions.push(wanted("state = ?", vec![word(state).into()]));
+    }
+    if let Some((sort, id)) = &query.after {
+        conditions.push(wanted("(sort, id) > (?, ?)", vec![sort.clone().into(), id.to_string().into()]));
+    }
+    let limit = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let conditions = conditions.join(" AND ");
+    let sql = format!("SELECT {COLUMNS} FROM media WHERE {conditions} ORDER BY sort, id LIMIT {limit}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| read(row))?;
+    let mut items = rows.collect::<Result<Vec<_>, _>>()?;
+    let more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let next = items.last().filter(|_| more).map(|last| (last.title.sort_key(), last.id));
+    Ok(Page { items, next })
+}
+
+pub(super) fn known(connection: &Connection, folder: &Path) -> Result<Vec<Known>, rusqlite::Error> {
+    let sql = "SELECT id, path, size, modified, format FROM media WHERE folder = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([blob(folder)], |row| {
+        Ok(Known {
+            id: id(row, 0)?,
+            path: path(row, 1)?,
+            identity: Identity { size: row.get::<_, i64>(2)?.cast_unsigned(), modified: row.get(3)? },
+            format: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite::Error> {
+    // Not INSERT OR REPLACE: that would take the kept timeline out as well.
+    let sql = format!(
+        "INSERT INTO media ({COLUMNS}, sort) VALUES \
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+         ON CONFLICT (id) DO UPDATE SET (folder, path, size, modified, format, title, type, tmdb, season, episode, state, \
+         error, duration, renditions, notes, moov_start, moov_end, sort) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+         ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+    );
+    connection.prepare_cached(&sql)?.execute(params![
+        media.id.as_str(),
+        blob(&media.folder),
+        blob(&media.path),
+        media.identity.size.cast_signed(),
+        media.identity.modified,
+        media.format,
+        media.title.name,
+        media.title.kind.map(Type::as_str),
+        media.title.tmdb.map(u64::cast_signed),
+        media.title.season,
+        media.title.episode,
+        word(media.state),
+        media.error,
+        media.duration,
+        json(&media.renditions),
+        json(&media.notes),
+        media.moov.map(|moov| moov.start.cast_signed()),
+        media.moov.map(|moov| moov.end.cast_signed()),
+        media.title.sort_key(),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn remove(connection: &Connection, id: MediaId) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached("DELETE FROM media WHERE id = ?1")?.execute([id.as_str()])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<Media, rusqlite::Error> {
+    let moov: (Option<i64>, Option<i64>) = (row.get(16)?, row.get(17)?);
+    let kind: Option<String> = row.get(7)?;
+    Ok(Media {
+        id: id(row, 0)?,
+        folder: path(row, 1)?,
+        path: path(row, 2)?,
+        identity: Identity { size: row.get::<_, i64>(3)?.cast_unsigned(), modified: row.get(4)? },
+        format: row.get(5)?,
+        title: Title {
+            name: row.get(6)?,
+            kind: kind.as_deref().and_then(Type::parse),
+            tmdb: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
+            season: row.get(9)?,
+            episode: row.get(10)?,
+        },
+        state: parse(row, 11, &format!("\"{}\"", row.get::<_, String>(11)?))?,
+        error: row.get(12)?,
+        duration: row.get(13)?,
+        renditions: parse(row, 14, &row.get::<_, String>(14)?)?,
+        notes: parse(row, 15, &row.get::<_, String>(15)?)?,
+        moov: moov.0.zip(moov.1).map(|(start, end)| ByteRange { start: start.cast_unsigned(), end: end.cast_unsigned() }),
+    })
+}
+
+fn id(row: &Row<'_>, column: usize) -> Result<MediaId, rusqlite::Error> {
+    let text: String = row.get(column)?;
+    MediaId::parse(&text).ok_or_else(|| damaged(column, "not the id of a medium"))
+}
+
+fn path(row: &Row<'_>, column: usize) -> Result<PathBuf, rusqlite::Error> {
+    Ok(OsString::from_vec(row.get(column)?).into())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(_: &Row<'_>, column: usize, text: &str) -> Result<T, rusqlite::Error> {
+    serde_json::from_str(text).map_err(|error| damaged(column, &error.to_string()))
+}
+
+fn damaged(column: usize, why: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.into())
+}
+
+/// A path as it is, in whatever characters.
+fn blob(path: &Path) -> Value {
+    Value::Blob(path.as_os_str().as_bytes().to_vec())
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// A state as it stands in JSON.
+fn word(state: State) -> String {
+    json(&state).trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::index) fn film(path: &str) -> Media {
+        Media {
+            id: MediaId::of_file(Path::new(path)),
+            folder: "/films".into(),
+            path: path.into(),
+            identity: Identity { size: u64::MAX, modified: -5 },
+            format: 1,
+            title: Title::of_file(Path::new(path)),
+            state: State::Ready,
+            error: None,
+            duration: Some(1.5),
+            renditions: vec![Rendition {
+                id: "v1".into(),
+                kind: Kind::Video,
+                codec: "avc1.640028".into(),
+                width: Some(1920),
+                height: Some(1080),
+                channels: None,
+                language: None,
+            }],
+            notes: vec!["track 3 is left out".into()],
+            moov: Some(ByteRange { start: 1, end: 2 }),
+        }
+    }
+
+    fn filled(paths: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::schema::migrate(&mut connection).unwrap();
+        for path in paths {
+            put(&connection, &film(path)).unwrap();
+        }
+        connection
+    }
+
+    fn names(connection: &Connection, query: Query) -> Vec<String> {
+        let query = Query { folders: vec!["/films".into()], limit: query.limit.max(1), ..query };
+        list(connection, &query).unwrap().items.into_iter().map(|film| film.title.name).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gaps_or_repeats() {
+        let connection = filled(&["/films/b.mp4", "/films/A.mp4", "/films/c.mp4", "/films/x/a.mp4", "/films/d.mp4"]);
+        let mut query = Query { folders: vec!["/films".into()], limit: 2, ..Query::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = list(&connection, &query).unwrap();
+            seen.extend(page.items.into_iter().map(|film| film.title.name.to_lowercase()));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["a", "a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn lists_are_narrowed_by_text_type_state_and_folder() {
+        let connection = filled(&["/films/Big Bunny (2008).mp4", "/films/Show S01E02.mp4", "/films/100%.mp4"]);
+        let all = |query| names(&connection, Query { limit: 9, ..query });
+        assert_eq!(all(Query { text: Some("BUNNY".into()), ..Query::default() }), ["Big Bunny (2008)"]);
+        assert_eq!(all(Query { text: Some("%".into()), ..Query::default() }), ["100%"]);
+        assert_eq!(all(Query { kind: Some(Type::Tv), ..Query::default() }), ["Show S01E02"]);
+        assert!(all(Query { state: Some(State::Failed), ..Query::default() }).is_empty());
+        assert!(list(&connection, &Query { limit: 9, ..Query::default() }).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn a_medium_reads_back_as_it_was_put_in() {
+        let connection = filled(&["/films/a.mp4"]);
+        let film = film("/films/a.mp4");
+        assert_eq!(get(&connection, film.id).unwrap(), Some(film));
+    }
+
+    #[test]
+    fn putting_a_medium_in_again_replaces_what_was_known() {
+        let connection = filled(&["/films/a.mp4", "/films/a.mp4"]);
+        let mut changed = film("/films/a.mp4");
+        changed.state = State::Failed;
+        changed.error = Some("broken".into());
+        put(&connection, &changed).unwrap();
+        assert_eq!(get(&connection, changed.id).unwrap(), Some(changed));
+        assert_eq!(known(&connection, Path::new("/films")).unwrap().len(), 1);
+    }
+}
