@@ -381,7 +381,7 @@ impl Presentation {
             return Bytes::new();
         }
         let start = plan.cuts.first().map_or(Ticks::ZERO, |cut| cut.time);
-        crate::mux::index::index(source.track.id, source.track.timescale, start, segments)
+        crate::mux::index::index(source.track.timescale, start, segments)
     }
 }
 

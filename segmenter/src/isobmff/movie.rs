@@ -353,7 +353,8 @@ fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
         };
         let Some(((duration, time), rate)) = entry.zip(fields.u32()) else { break };
         let duration = Ticks(duration);
-        let end = Ticks(time) + movie.convert(duration, track);
+        // Rounded up: a sample that starts within the edit is shown.
+        let end = Ticks(time) - movie.convert_floor(-duration, track);
         if time < 0 {
             if shown { edits.ignored += 1 } else { empty += duration }
         } else if !shown {
@@ -361,7 +362,7 @@ fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
             edits.start = Ticks(time);
             edits.end = (duration != Ticks::ZERO).then_some(end);
             edits.ignored += u32::from(rate != 0x1_0000);
-        } else if edits.end == Some(Ticks(time)) {
+        } else if edits.end.is_some_and(|end| (end.0 - time).abs() <= 1) {
             edits.end = Some(end);
         } else {
             edits.ignored += 1;

@@ -258,6 +258,11 @@ impl SampleTable {
         self.count == 0
     }
 
+    /// Whether samples are shown in the order they are decoded in (no `ctts`).
+    pub fn is_in_order(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
     /// Sum of all sample durations, run by run.
     pub fn duration(&self) -> Ticks {
         let (mut left, mut total, mut last) = (u64::from(self.count), 0_u64, 0);

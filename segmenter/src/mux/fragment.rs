@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::TRACK;
 use crate::bytes::ByteRange;
 use crate::isobmff::{Aux, Grouping, Writer};
 use crate::manifest;
@@ -222,7 +223,7 @@ impl Run {
             | self.duration.map_or(0, |_| 0x8)
             | self.size.map_or(0, |_| 0x10);
         out.full(b"tfhd", 0, flags, |out| {
-            out.u32(content.track.id.0);
+            out.u32(TRACK.0);
             if entry != 1 {
                 out.u32(entry);
             }

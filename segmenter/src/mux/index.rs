@@ -2,18 +2,18 @@
 
 use ::bytes::Bytes;
 
+use super::TRACK;
 use crate::isobmff::Writer;
 use crate::manifest::Segment;
 use crate::time::{Ticks, Timescale};
-use crate::track::TrackId;
 
 /// The index of `segments`, which follow it at once. Each starts with a sync sample (SAP type 1 or 2).
-pub(crate) fn index(track: TrackId, timescale: Timescale, start: Ticks, segments: &[Segment]) -> Bytes {
+pub(crate) fn index(timescale: Timescale, start: Ticks, segments: &[Segment]) -> Bytes {
     let mut bytes = Vec::with_capacity(40 + segments.len() * 12);
     // A `sidx` counts 65,535 references at most; a longer film is indexed that far, the playlists know the rest.
     let listed = &segments[..segments.len().min(usize::from(u16::MAX))];
     Writer::new(&mut bytes).full(b"sidx", 1, 0, |out| {
-        out.u32(track.0);
+        out.u32(TRACK.0);
         out.u32(timescale.get());
         out.u64(start.unsigned());
         out.u64(0);

@@ -2,6 +2,7 @@
 
 use ::bytes::Bytes;
 
+use super::TRACK;
 use super::fragment::{NON_SYNC, SYNC};
 use crate::isobmff::{Grouping, Movie, Writer, file_type};
 use crate::time::Ticks;
@@ -16,7 +17,7 @@ pub(crate) fn init(movie: &Movie, track: &Track, groups: &[Grouping], hidden: Ti
         out.boxed(b"trak", |out| trak(out, track, groups, hidden));
         out.boxed(b"mvex", |out| {
             out.full(b"trex", 0, 0, |out| {
-                out.u32(track.id.0);
+                out.u32(TRACK.0);
                 out.u32(1);
                 out.u32(0);
                 out.u32(0);
@@ -39,7 +40,7 @@ fn movie_header(out: &mut Writer<'_>, movie: &Movie, track: &Track) {
         out.zeros(10);
         movie.matrix.iter().for_each(|value| out.i32(*value));
         out.zeros(24);
-        out.u32(track.id.0.saturating_add(1));
+        out.u32(TRACK.0 + 1);
     });
 }
 
@@ -48,7 +49,7 @@ fn trak(out: &mut Writer<'_>, track: &Track, groups: &[Grouping], hidden: Ticks)
     // Enabled and part of the presentation: what the source left switched off, a manifest offers by choice.
     out.full(b"tkhd", 0, 3, |out| {
         out.zeros(8);
-        out.u32(track.id.0);
+        out.u32(TRACK.0);
         out.zeros(4 + 4 + 8);
         out.u16(display.layer.cast_unsigned());
         out.u16(display.alternate_group.cast_unsigned());
@@ -154,14 +155,24 @@ fn sample_table(out: &mut Writer<'_>, track: &Track, groups: &[Grouping]) {
     out.full(b"stsz", 0, 0, |out| out.zeros(8));
     out.full(b"stco", 0, 0, |out| out.u32(0));
     for group in groups.iter().filter(|group| group.is_used() && !group.descriptions.is_empty()) {
-        out.full(b"sgpd", 1, 0, |out| {
-            out.put(&group.kind.0);
-            out.u32(0);
-            out.u32(u32::try_from(group.descriptions.len()).unwrap_or(u32::MAX));
-            for description in &group.descriptions {
-                out.u32(u32::try_from(description.len()).unwrap_or(u32::MAX));
-                out.put(description);
-            }
-        });
+        descriptions(out, group);
     }
+}
+
+/// `sgpd` (8.9.3), each length told only where they differ.
+fn descriptions(out: &mut Writer<'_>, group: &Grouping) {
+    let len = |description: &Bytes| u32::try_from(description.len()).unwrap_or(u32::MAX);
+    let first = group.descriptions.first().map_or(0, len);
+    let same = group.descriptions.iter().all(|description| len(description) == first);
+    out.full(b"sgpd", 1, 0, |out| {
+        out.put(&group.kind.0);
+        out.u32(if same { first } else { 0 });
+        out.u32(u32::try_from(group.descriptions.len()).unwrap_or(u32::MAX));
+        for description in &group.descriptions {
+            if !same {
+                out.u32(len(description));
+            }
+            out.put(description);
+        }
+    });
 }

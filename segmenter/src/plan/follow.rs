@@ -1,4 +1,4 @@
-//! Cuts a track whose samples are all places to start, audio and text, at borders that come from elsewhere: those of
+//! Cuts a track whose samples are mostly all places to start, audio and text, at borders that come from elsewhere: those of
 //! the video, or evenly spaced ones where there is none.
 
 use super::{Cut, Error, Found, MAX_SEGMENTS, Source, TrackPlan};
@@ -45,7 +45,7 @@ impl Borders {
 }
 
 pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error> {
-    let start = if source.track.kind == Kind::Audio { pre_roll(source) } else { source.first(|_| true) };
+    let start = if source.track.kind == Kind::Audio { pre_roll(source) } else { source.first_shown() };
     let edit_end = source.edits().presentation_end();
     let mut found = Found {
         cuts: Vec::new(),
@@ -57,6 +57,7 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         cut_off: 0,
     };
     let mut next = 0;
+    let mut due = false;
     let mut cursor = start;
     loop {
         let at = cursor;
@@ -79,7 +80,6 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         } else {
             Ticks::ZERO
         };
-        let mut due = false;
         while borders.get(next, source.target).is_some_and(|border| time + near >= border) {
             next += 1;
             due = true;
@@ -91,7 +91,10 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
                 next += usize::try_from((time - border).0 / source.target.0).unwrap_or(0);
             }
         }
-        if due && found.cuts.last().is_some_and(|last| time > last.time && time > Ticks::ZERO) {
+        // Where some samples are no place to start (xHE-AAC), the next that is.
+        if due && sample.sync && found.cuts.last().is_some_and(|last| time > last.time && time > Ticks::ZERO)
+        {
+            due = false;
             found.cuts.push(Cut { at, time });
             if found.cuts.len() > MAX_SEGMENTS {
                 return Err(Error::TooManySegments(source.track.id));
@@ -119,7 +122,7 @@ fn join_short_tail(found: &mut Found, source: &Source<'_>) {
 /// The sample to start decoding with so that the first one heard sounds right: as many before it as the track's `roll`
 /// groups say (10.1.1), else a tenth of a second.
 fn pre_roll(source: &Source<'_>) -> Cursor {
-    let heard = source.first(|_| true);
+    let heard = source.first_shown();
     if heard.sample() == 0 {
         return heard;
     }

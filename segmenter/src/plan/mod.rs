@@ -234,22 +234,50 @@ impl<'a> Source<'a> {
         Ok(true)
     }
 
-    /// The last sample for which `lead` holds, at or before the first one shown; the very first if there is none.
-    fn first(&self, lead: impl Fn(&Sample) -> bool) -> Cursor {
+    /// The first sample that is shown, in decode order: none of those before it is on the screen at time zero or later.
+    /// The very first if the edit shows nothing of the media: better all of it than none.
+    fn first_shown(&self) -> Cursor {
+        let start = self.table.start();
+        let all = || self.table.walk(start);
+        if all().next().is_none_or(|first| self.time(&first) >= Ticks::ZERO) {
+            return start;
+        }
+        // On the screen at time zero is the sample whose time came last; in decode order it need not be the last.
+        let ordered = self.table.is_in_order();
+        let past = all().take_while(|sample| !ordered || self.time(sample) <= Ticks::ZERO);
+        let past = past.filter(|sample| self.time(sample) <= Ticks::ZERO);
+        let Some(at_zero) = past.max_by_key(|sample| self.time(sample)) else { return start };
+        let ends = self.time(&at_zero) + Ticks::from(at_zero.duration.max(1));
+        if ends <= Ticks::ZERO && !all().any(|sample| self.time(&sample) > Ticks::ZERO) {
+            return start;
+        }
+        let mut cursor = start;
+        loop {
+            let at = cursor;
+            match self.table.next(&mut cursor) {
+                Some(sample) if self.time(&sample) < self.time(&at_zero) => {}
+                Some(_) => return at,
+                None => return start,
+            }
+        }
+    }
+
+    /// The last sync sample at or before sample `shown`, which is decoded from there; the first one after it if there is
+    /// none, for what comes before that can't be decoded; the very first sample if there is none at all.
+    fn sync_before(&self, shown: Cursor) -> Cursor {
         let mut cursor = self.table.start();
-        let mut start = cursor;
+        let mut found = None;
         loop {
             let at = cursor;
             let Some(sample) = self.table.next(&mut cursor) else { break };
-            if lead(&sample) {
-                start = at;
+            if sample.index > shown.sample() && found.is_some() {
+                break;
             }
-            if self.time(&sample) + Ticks::from(sample.duration.max(1)) > Ticks::ZERO {
-                return start;
+            if sample.sync {
+                found = Some(at);
             }
         }
-        // The edit shows nothing of the media: better all of it than none.
-        self.table.start()
+        found.unwrap_or(self.table.start())
     }
 }
 

@@ -15,8 +15,7 @@ struct Gop {
 }
 
 pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
-    let start = source.first(|sample| sample.sync);
-    let start = decodable(source, start);
+    let start = source.sync_before(source.first_shown());
     let mut walk = Walk { target: source.target, ..Walk::default() };
     let end = source.edits().presentation_end();
     let mut cut_off = 0;
@@ -56,19 +55,6 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
         lowest,
         cut_off,
     })
-}
-
-/// The first sync sample from `start` on: what comes before it can't be decoded. `start` itself if there is none at all.
-fn decodable(source: &Source<'_>, start: Cursor) -> Cursor {
-    let mut cursor = start;
-    loop {
-        let at = cursor;
-        match source.table.next(&mut cursor) {
-            Some(sample) if sample.sync => return at,
-            Some(_) => {}
-            None => return start,
-        }
-    }
 }
 
 #[derive(Default)]
