@@ -151,6 +151,11 @@ pub fn against(
             return faults;
         };
         let pair = Pair { source: source_sample, output: output_sample };
+        let aux = (source.table.aux().of(&pair.source), table.aux().of(&pair.output));
+        if aux.0 != aux.1 {
+            fault(format!("sample {}: its encryption information is not the source's", source_sample.index));
+            return faults;
+        }
         if let Some(what) = difference(&pair, plan, track, &source.track) {
             fault(format!("sample {}: {what}", source_sample.index));
             return faults;

@@ -156,7 +156,7 @@ fn fragment(out: &mut Writer<'_>, content: &Content<'_>, samples: &[Sample], dat
         out.full(b"mfhd", 0, 0, |out| out.u32(samples.first().map_or(1, |sample| sample.index + 1)));
         out.boxed(b"traf", |out| {
             let run = Run::of(content, samples);
-            run.head(out, content, samples);
+            run.head(out, samples);
             let decode = samples.first().map_or(Ticks::ZERO, |sample| sample.decode + content.shift);
             out.full(b"tfdt", 1, 0, |out| out.u64(decode.unsigned()));
             data_offset = run.write(out, content, samples);
@@ -216,7 +216,7 @@ impl Run {
     }
 
     /// `tfhd` (8.8.7).
-    fn head(&self, out: &mut Writer<'_>, content: &Content<'_>, samples: &[Sample]) {
+    fn head(&self, out: &mut Writer<'_>, samples: &[Sample]) {
         let entry = samples.first().map_or(1, |sample| sample.entry);
         let flags = 0x2_0000
             | if entry == 1 { 0 } else { 0x2 }
