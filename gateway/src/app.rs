@@ -1,12 +1,171 @@
 //! Builds everything in the order of the layers, and takes it down in reverse.
 
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segmenter::plan::Options;
+use tokio::runtime::Runtime;
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
 use crate::cli::Failure;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{self, Gateway, Limits};
+use crate::index::{self, Index};
+use crate::ingest::{Ingest, Settings};
+use crate::playback::{Ground, Playback, Room};
+use crate::task::{self, Tasks};
+
+/// How long the first look at the folders may hold back the word that the gateway listens. Most folders take far less, and whoever
+/// opens the page at that word sees films.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How long blocking work may take to end after everything else has.
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 /// Runs a gateway until it is asked to end.
 ///
 /// # Errors
 /// When it can't start.
-pub fn serve(_config: Config) -> Result<(), Failure> {
-    Err(Failure::new("serving is not built yet"))
+pub fn serve(config: Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
+    let folders = folders(&config)?;
+    let index = open_index(data_folder(&config)?)?;
+    let listener = bind(config.listen.0)?;
+    let address = listener.local_addr().map_err(|error| Failure::new(format!("listening: {error}")))?;
+    let runtime = Runtime::new().map_err(|error| Failure::new(format!("starting the runtime: {error}")))?;
+    // From here on everything is told by the log.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init();
+    let ended = runtime.block_on(run(&config, folders, Arc::clone(&index), listener, address));
+    runtime.shutdown_timeout(LAST_WORK);
+    index.close();
+    ended.map_err(|error| Failure::new(format!("serving: {error}")))
+}
+
+async fn run(
+    config: &Config,
+    folders: Vec<PathBuf>,
+    index: Arc<Index>,
+    listener: TcpListener,
+    address: SocketAddr,
+) -> io::Result<()> {
+    let tasks = Tasks::default();
+    let gateway = build(config, folders, index, &tasks);
+    let ingest = Arc::clone(&gateway.ingest);
+    tasks.spawn_until_stop(async move { ingest.run().await });
+    let limits = Limits { connections: config.http.connections, patience: config.http.patience.0 };
+    let served = (Arc::clone(&gateway), tasks.clone());
+    tasks.spawn(async move {
+        let (gateway, tasks) = served;
+        if let Err(error) = http::serve(listener, gateway, limits, tasks.clone()).await {
+            error!(%error, "no more connections are accepted");
+            tasks.stop_token().cancel();
+        }
+    });
+    // However it ends: the word goes out.
+    let _ = tokio::time::timeout(FIRST_LOOK, gateway.ingest.ready()).await;
+    announce(address)?;
+    info!(%address, folders = gateway.folders.len(), "gateway started");
+    tokio::select! {
+        ended = task::asked_to_end() => ended?,
+        () = tasks.stopping() => {}
+    }
+    match tasks.shutdown(config.http.shutdown.0).await {
+        0 => info!("gateway ended"),
+        left => warn!(left, "gateway ended, breaking off requests that took too long"),
+    }
+    Ok(())
+}
+
+fn build(config: &Config, folders: Vec<PathBuf>, index: Arc<Index>, tasks: &Tasks) -> Arc<Gateway> {
+    let options = Options { target: config.target.0 };
+    let stale = Arc::default();
+    let ground = Ground {
+        index: Arc::clone(&index),
+        folders: folders.clone(),
+        options: options.clone(),
+        clock: Clock::default(),
+        tasks: tasks.clone(),
+        stale: Arc::clone(&stale),
+    };
+    let room = Room { hot: config.cache.hot.0, tables: config.cache.tables.0 };
+    let settings = Settings {
+        folders: folders.clone(),
+        options,
+        settle: config.watch.settle.0,
+        rescan: config.watch.rescan.0,
+        at_once: std::thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(2, 8),
+    };
+    Arc::new(Gateway {
+        playback: Arc::new(Playback::new(ground, room)),
+        ingest: Arc::new(Ingest::new(Arc::clone(&index), settings, stale)),
+        index,
+        folders,
+        counts: http::Counts::default(),
+    })
+}
+
+/// Data for others goes to stdout: where to find the gateway. Nobody reading it is no reason to end.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "listening on http://{address}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The folders to serve, canonical, each once.
+fn folders(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+    let mut folders = Vec::new();
+    for folder in &config.folders {
+        let failed = |why: &dyn std::fmt::Display| Failure::new(format!("folder {}: {why}", folder.display()));
+        let canonical = folder.canonicalize().map_err(|error| failed(&error))?;
+        if !canonical.is_dir() {
+            return Err(failed(&"not a folder").hint("`segue serve` takes folders; put the film into one"));
+        }
+        if !folders.contains(&canonical) {
+            folders.push(canonical);
+        }
+    }
+    match folders.is_empty() {
+        true => Err(Failure::new("no folder to serve").hint("name one: `segue serve FOLDER`")),
+        false => Ok(folders),
+    }
+}
+
+/// Where the index lies if nobody says: in the user's own data folder.
+fn data_folder(config: &Config) -> Result<PathBuf, Failure> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = || set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    let found = config.data.clone().or_else(|| own().map(|data| data.join("segue")));
+    found.ok_or_else(|| Failure::new("no folder for data").hint("name one with --data DIR"))
+}
+
+fn open_index(folder: PathBuf) -> Result<Arc<Index>, Failure> {
+    let hint = |error: &index::Error| match error {
+        index::Error::InUse(_) => Some("end the other gateway, or give this one a folder of its own with --data DIR"),
+        index::Error::Folder { .. } => Some("name a folder that can be written with --data DIR"),
+        index::Error::TooNew { .. } => Some("use the later version, or another folder with --data DIR"),
+        _ => None,
+    };
+    Index::open(&folder).map(Arc::new).map_err(|error| match hint(&error) {
+        Some(hint) => Failure::new(&error).hint(hint),
+        None => Failure::new(&error),
+    })
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    http::bind(address).map_err(|error| {
+        let failure = Failure::new(format!("listening on {address}: {error}"));
+        match error.kind() {
+            io::ErrorKind::AddrInUse => failure.hint("another program has this port; choose one with --listen, port 0 for any"),
+            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 need leave; choose a higher one with --listen"),
+            _ => failure,
+        }
+    })
 }

@@ -3,10 +3,12 @@
 //! Everything here blocks; callers put it where blocking is allowed.
 
 mod file;
+mod film;
 mod gather;
 mod tables;
 pub mod walk;
 
 pub use file::{Error, SourceFile};
+pub use film::{FORMAT, OpenFilm};
 pub use gather::{gather, gather_each};
 pub use tables::{decode, encode, read_movie};

@@ -1,0 +1,157 @@
+//! The one table from what went wrong to a status, a code that stays, and words for people (RFC 9457).
+
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::index;
+use crate::playback;
+use crate::source;
+
+/// An error as a client sees it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: Option<String>,
+    log: Option<String>,
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No such address.
+    NotFound,
+    /// No such medium.
+    NoMedia,
+    /// The medium has no such item.
+    NoItem,
+    /// The medium is known, and can't be played.
+    NotPlayable,
+    /// The address is there, but not for this method.
+    MethodNotAllowed,
+    /// A query that makes no sense.
+    BadQuery,
+    /// The file changed just now.
+    Changed,
+    /// The file is there and can't be read.
+    Unreadable,
+    /// The gateway stops.
+    Ending,
+    /// The gateway's own fault.
+    Internal,
+}
+
+impl Kind {
+    /// Status, code, and title.
+    fn row(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address"),
+            Self::NoMedia => (StatusCode::NOT_FOUND, "no_such_media", "There is no such medium"),
+            Self::NoItem => (StatusCode::NOT_FOUND, "no_such_item", "The medium has no such item"),
+            Self::NotPlayable => (StatusCode::NOT_FOUND, "not_playable", "The medium can't be played"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address can only be read")
+            }
+            Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
+            Self::Changed => (StatusCode::SERVICE_UNAVAILABLE, "media_changed", "The medium changed just now; ask again"),
+            Self::Unreadable => (StatusCode::INTERNAL_SERVER_ERROR, "media_unreadable", "The medium's file can't be read"),
+            Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway"),
+        }
+    }
+}
+
+/// For the log only: what went wrong, with names a client has no business with.
+#[derive(Clone, Debug)]
+pub(super) struct Logged(pub(super) String);
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+impl Problem {
+    /// With nothing to add to its title.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, detail: None, log: None }
+    }
+
+    /// With more, for the client.
+    pub(super) fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    fn logged(kind: Kind, error: &dyn std::error::Error) -> Self {
+        Self { kind, detail: None, log: Some(error.to_string()) }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.kind.row();
+        let body = Body { kind: "about:blank", title, status: status.as_u16(), code, detail: self.detail.as_deref() };
+        let text = serde_json::to_string(&body).unwrap_or_default();
+        let mut response = (status, text).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        }
+        if let Some(log) = self.log {
+            response.extensions_mut().insert(Logged(log));
+        }
+        response
+    }
+}
+
+impl From<playback::Error> for Problem {
+    fn from(error: playback::Error) -> Self {
+        match &error {
+            playback::Error::NoMedia(_) => Self::new(Kind::NoMedia),
+            playback::Error::NoItem(_) => Self::new(Kind::NoItem),
+            playback::Error::NotPlayable { reason, .. } => Self::new(Kind::NotPlayable).detail(reason),
+            playback::Error::Source { source, .. } => Self::logged(of_source(source), &error),
+            playback::Error::Index(_) => Self::logged(Kind::Internal, &error),
+            playback::Error::Ending => Self::new(Kind::Ending),
+        }
+    }
+}
+
+impl From<source::Error> for Problem {
+    fn from(error: source::Error) -> Self {
+        Self::logged(of_source(&error), &error)
+    }
+}
+
+fn of_source(error: &source::Error) -> Kind {
+    match error {
+        source::Error::Gone(_) => Kind::NoMedia,
+        source::Error::Changed(_) => Kind::Changed,
+        source::Error::NotAFile { .. } | source::Error::NotAFilm(_) | source::Error::Plan(_) => Kind::NotPlayable,
+        source::Error::Unreadable { .. } => Kind::Unreadable,
+    }
+}
+
+impl From<index::Error> for Problem {
+    fn from(error: index::Error) -> Self {
+        Self::logged(Kind::Internal, &error)
+    }
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::new(Kind::NotFound)
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(Kind::MethodNotAllowed)
+}

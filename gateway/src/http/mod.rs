@@ -1,0 +1,73 @@
+//! The gateway over HTTP: the list of media, the tree of each, pages for people. The only room that knows status codes.
+//!
+//! Handlers ask [`Playback`] and [`Index`] and turn what they say into responses; [`around`] adds what every response has; [`server`]
+//! owns sockets.
+
+mod answer;
+mod around;
+mod conditional;
+mod error;
+mod health;
+mod media;
+mod negotiate;
+mod openapi;
+mod original;
+mod pages;
+mod range;
+mod server;
+mod tree;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::index::Index;
+use crate::ingest::Ingest;
+use crate::playback::Playback;
+
+pub use health::Counts;
+pub use server::{Limits, bind, serve};
+
+/// All that handlers ask; one is shared by all.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where media are known.
+    pub index: Arc<Index>,
+    /// Who shows them.
+    pub playback: Arc<Playback>,
+    /// Who finds them.
+    pub ingest: Arc<Ingest>,
+    /// The folders that are served, canonical.
+    pub folders: Vec<PathBuf>,
+    /// What is counted.
+    pub counts: Counts,
+}
+
+type Shared = Arc<Gateway>;
+
+fn router(gateway: Shared) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/watch/{id}", get(pages::watch))
+        .route("/docs", get(pages::docs))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/openapi.json", get(openapi::document))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/media", get(media::list))
+        .route("/v1/media/{id}", get(media::show))
+        .route("/v1/media/{id}/manifest.json", get(tree::manifest))
+        .route("/v1/media/{id}/master.m3u8", get(tree::master))
+        .route("/v1/media/{id}/manifest.mpd", get(tree::mpd))
+        .route("/v1/media/{id}/original", get(original::original))
+        .route("/v1/media/{id}/{rendition}/playlist.m3u8", get(tree::playlist))
+        .route("/v1/media/{id}/{rendition}/iframes.m3u8", get(tree::iframes))
+        .route("/v1/media/{id}/{rendition}/init.mp4", get(tree::init))
+        .route("/v1/media/{id}/{rendition}/{segment}", get(tree::segment))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(gateway)
+}

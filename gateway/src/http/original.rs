@@ -1,0 +1,143 @@
+//! The source itself, byte for byte, streamed with bounded memory.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, HeaderMap};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::answer::{Bytewise, answer};
+use super::error::{Kind, Problem};
+use super::{Shared, media, tree};
+use crate::id::MediaId;
+use crate::playback::{Coding, Head, Keep};
+use crate::source::{self, SourceFile};
+
+/// Bytes read and sent at once: all that a download keeps in memory.
+const PIECE: u64 = 256 << 10;
+
+/// The source, byte for byte.
+#[utoipa::path(
+    get,
+    path = "/v1/media/{id}/original",
+    tag = "play",
+    params(("id" = String, Path, description = "Id of the medium")),
+    responses(
+        (status = 200, description = "The file as it lies in its folder", content_type = "video/mp4"),
+        (status = 206, description = "The ranges that were asked for"),
+        (status = 304, description = "The client has it already"),
+        (status = 404, description = "No such medium", content_type = "application/problem+json"),
+        (status = 416, description = "The range lies past the end"),
+    )
+)]
+pub(super) async fn original(
+    State(gateway): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (id, _) = tree::split(&uri)?;
+    let known = media::served(&gateway, id).await?;
+    let path = known.path.clone();
+    let opened = tokio::task::spawn_blocking(move || SourceFile::open(&path)).await;
+    let file = opened.map_err(|_| Problem::new(Kind::Ending))??;
+    let head = head(id, &file);
+    let mut response = answer(&headers, &head, (method != Method::HEAD).then_some(Streamed(Arc::new(file))));
+    if let Some(name) = file_name(&known.path) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+fn head(id: MediaId, file: &SourceFile) -> Head {
+    let identity = file.identity();
+    Head {
+        etag: format!("\"{id}-{:x}-{:x}\"", identity.size, identity.modified).into(),
+        media_type: media_type(file.path()),
+        keep: Keep::Ask,
+        length: identity.size,
+        coding: Coding::Identity,
+        varies: false,
+    }
+}
+
+fn media_type(path: &Path) -> &'static str {
+    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    match ending.as_deref() {
+        Some("m4a") => "audio/mp4",
+        Some("mov") => "video/quicktime",
+        Some("3gp") => "video/3gpp",
+        Some("3g2") => "video/3gpp2",
+        _ => "video/mp4",
+    }
+}
+
+/// The name that a browser gives the file when it is kept (RFC 8187).
+fn file_name(path: &Path) -> Option<HeaderValue> {
+    let name = path.file_name()?.to_str()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let coded = name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    HeaderValue::from_str(&format!("inline; filename*=UTF-8''{}", coded.collect::<String>())).ok()
+}
+
+/// A file that is read as fast as it is sent.
+struct Streamed(Arc<SourceFile>);
+
+/// What is still to be sent: text, or bytes of the file.
+enum Piece {
+    Text(Bytes),
+    File(Range<u64>),
+}
+
+impl Bytewise for Streamed {
+    fn body(self, ranges: Vec<(Bytes, Range<u64>)>, end: Bytes) -> Body {
+        let mut pieces: Vec<Piece> =
+            ranges.into_iter().flat_map(|(before, range)| [Piece::Text(before), Piece::File(range)]).collect();
+        pieces.push(Piece::Text(end));
+        pieces.reverse();
+        Body::from_stream(stream::try_unfold((self.0, pieces), |(file, mut pieces)| async {
+            loop {
+                match pieces.pop() {
+                    None => return Ok::<_, std::io::Error>(None),
+                    Some(Piece::Text(text)) if text.is_empty() => {}
+                    Some(Piece::Text(text)) => return Ok(Some((text, (file, pieces)))),
+                    Some(Piece::File(range)) if range.is_empty() => {}
+                    Some(Piece::File(range)) => {
+                        let end = range.end.min(range.start + PIECE);
+                        pieces.push(Piece::File(end..range.end));
+                        let bytes = read(Arc::clone(&file), range.start..end).await?;
+                        return Ok(Some((bytes, (file, pieces))));
+                    }
+                }
+            }
+        }))
+    }
+}
+
+/// Bytes of the file as it was when the answer began; if it changes, the answer breaks off.
+async fn read(file: Arc<SourceFile>, range: Range<u64>) -> std::io::Result<Bytes> {
+    let work = move || -> Result<Bytes, source::Error> {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+        file.read(&mut bytes, range.start)?;
+        file.unchanged()?;
+        Ok(bytes.into())
+    };
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_any_characters_fits_a_header() {
+        let name = file_name(Path::new("/films/Señor \"X\".mp4")).unwrap();
+        assert_eq!(name, "inline; filename*=UTF-8''Se%C3%B1or%20%22X%22.mp4");
+    }
+}

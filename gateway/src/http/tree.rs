@@ -1,0 +1,112 @@
+//! The tree of a medium: manifests, playlists, init segments, segments.
+//!
+//! Paths are read by [`Film::item`](crate::playback::Film::item) alone and never reach a file system.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::response::Response;
+use bytes::Bytes;
+
+use super::Shared;
+use super::answer::{answer, is_known, not_modified, text};
+use super::error::{Kind, Problem};
+use super::negotiate;
+use crate::id::MediaId;
+use crate::playback::{Item, Playback};
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// The id and the rest of the path of an address below `/v1/media/`.
+pub(super) fn split(uri: &Uri) -> Result<(MediaId, &str), Problem> {
+    let rest = uri.path().strip_prefix("/v1/media/").unwrap_or_default();
+    let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+    Ok((MediaId::parse(id).ok_or_else(|| Problem::new(Kind::NoMedia))?, path))
+}
+
+async fn show(gateway: Shared, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    let (id, path) = split(&uri)?;
+    let film = gateway.playback.film(id).await?;
+    let item = film.item(path).ok_or_else(|| Problem::new(Kind::NoItem))?;
+    let coding = negotiate::coding(text(&headers, &ACCEPT_ENCODING));
+    let hot = gateway.playback.is_hot(&film, item, coding);
+    if !hot && let Some(head) = early(&method, &headers, &film, item) {
+        return Ok(head);
+    }
+    let asked = Instant::now();
+    let content = gateway.playback.content(&film, item, coding).await?;
+    let bytes = (method != Method::HEAD).then(|| Bytes::clone(&content.bytes));
+    let mut response = answer(&headers, &content.head, bytes);
+    let timing = match hot {
+        true => HeaderValue::from_static("hot"),
+        false => made_in(asked),
+    };
+    response.headers_mut().insert(SERVER_TIMING, timing);
+    Ok(response)
+}
+
+/// The answer where it needs no bytes, which then aren't made.
+fn early(method: &Method, headers: &HeaderMap, film: &crate::playback::Film, item: Item) -> Option<Response> {
+    let head = Playback::head(film, item)?;
+    if is_known(headers, &head) {
+        return Some(not_modified(&head));
+    }
+    (method == Method::HEAD).then(|| answer(headers, &head, None::<Bytes>))
+}
+
+fn made_in(since: Instant) -> HeaderValue {
+    let text = format!("made;dur={:.2}", since.elapsed().as_secs_f64() * 1000.0);
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static("made"))
+}
+
+/// Handlers that differ in their description only.
+macro_rules! items {
+    ($($(#[$doc:meta])* $name:ident $path:literal $type:literal $about:literal ($($parameter:literal $means:literal),*);)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            get,
+            path = $path,
+            tag = "play",
+            params(("id" = String, Path, description = "Id of the medium"), $(($parameter = String, Path, description = $means)),*),
+            responses(
+                (status = 200, description = $about, content_type = $type),
+                (status = 206, description = "The ranges that were asked for"),
+                (status = 304, description = "The client has it already"),
+                (status = 404, description = "No such medium, or no such item of it", content_type = "application/problem+json"),
+                (status = 416, description = "The range lies past the end"),
+                (status = 503, description = "The file changed just now", content_type = "application/problem+json"),
+            )
+        )]
+        pub(super) async fn $name(
+            State(gateway): State<Shared>,
+            method: Method,
+            uri: Uri,
+            headers: HeaderMap,
+        ) -> Result<Response, Problem> {
+            show(Arc::clone(&gateway), method, uri, headers).await
+        }
+    )*};
+}
+
+items! {
+    /// The manifest for Segue's player.
+    manifest "/v1/media/{id}/manifest.json" "application/json" "Renditions, their segments, and their init segments" ();
+    /// HLS multivariant playlist.
+    master "/v1/media/{id}/master.m3u8" "application/vnd.apple.mpegurl" "For HLS players" ();
+    /// DASH manifest.
+    mpd "/v1/media/{id}/manifest.mpd" "application/dash+xml" "For DASH players" ();
+    /// HLS media playlist.
+    playlist "/v1/media/{id}/{rendition}/playlist.m3u8" "application/vnd.apple.mpegurl" "Segments of one rendition"
+        ("rendition" "v1, a1, t1 ...");
+    /// HLS playlist of keyframes.
+    iframes "/v1/media/{id}/{rendition}/iframes.m3u8" "application/vnd.apple.mpegurl" "Keyframes of one video rendition"
+        ("rendition" "v1 ...");
+    /// Init segment.
+    init "/v1/media/{id}/{rendition}/init.mp4" "video/mp4" "CMAF header" ("rendition" "v1, a1, t1 ...");
+    /// Segment.
+    segment "/v1/media/{id}/{rendition}/{segment}" "video/mp4" "CMAF segment, or a WebVTT file"
+        ("rendition" "v1, a1, t1 ...", "segment" "1.m4s, or 1.vtt for captions");
+}

@@ -1,0 +1,175 @@
+//! A film that is being watched: open, its tables in memory, its contents told apart from those its file had before.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use segmenter::manifest::{Layout, Manifest, State};
+use segmenter::render::{Body, Labels};
+use segmenter::track::Kind;
+use sha2::{Digest, Sha256};
+
+use super::{Coding, Content, Head, Item, Keep};
+use crate::cache::Weight;
+use crate::clock::Clock;
+use crate::id::MediaId;
+use crate::index::Media;
+use crate::source::{FORMAT, OpenFilm};
+use crate::title::Type;
+
+/// How long a film's file is taken to be what it was without looking. The folder's watcher is mostly faster.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Memory that a manifest takes for each segment, about.
+const SEGMENT_WEIGHT: u64 = 160;
+
+/// An open film.
+#[derive(Debug)]
+pub struct Film {
+    id: MediaId,
+    labels: Labels,
+    open: OpenFilm,
+    tag: u64,
+    looked_at: AtomicU64,
+    manifest: OnceLock<Manifest>,
+}
+
+impl Film {
+    pub(super) fn new(known: &Media, open: OpenFilm, target: Duration, clock: &Clock) -> Self {
+        let labels = Labels {
+            id: known.id.to_string(),
+            title: known.title.name.clone(),
+            kind: known.title.kind.map(|kind| Type::as_str(kind).to_owned()),
+            state: State::Ready,
+        };
+        let tag = tag(known.id, &open, target);
+        Self { id: known.id, labels, open, tag, looked_at: AtomicU64::new(clock.millis()), manifest: OnceLock::new() }
+    }
+
+    /// Its name in addresses.
+    pub fn id(&self) -> MediaId {
+        self.id
+    }
+
+    /// File and tables.
+    pub fn open(&self) -> &OpenFilm {
+        &self.open
+    }
+
+    /// Names the contents: another after any change of the file, the same after a restart.
+    pub fn tag(&self) -> u64 {
+        self.tag
+    }
+
+    /// The item at `path` of its tree; `None` if none lies there.
+    pub fn item(&self, path: &str) -> Option<Item> {
+        Item::at(&self.open.presentation, path)
+    }
+
+    /// Segments of a rendition; 0 if there is no such rendition.
+    pub fn segments(&self, rendition: u16) -> u32 {
+        self.open.presentation.renditions().get(usize::from(rendition)).map_or(0, |output| output.segments())
+    }
+
+    /// Its manifest. The first call walks the whole film: tens of milliseconds for hours of it.
+    pub fn manifest(&self) -> &Manifest {
+        self.manifest.get_or_init(|| self.open.presentation.manifest(&self.labels, Layout::Segments))
+    }
+
+    /// Whether the file has been looked at in the last second; if not, the caller does it now.
+    pub(super) fn looked_at_lately(&self, clock: &Clock) -> bool {
+        let (now, last) = (clock.millis(), self.looked_at.load(Ordering::Relaxed));
+        let lately = u128::from(now.saturating_sub(last)) < LOOK_EVERY.as_millis();
+        if !lately {
+            self.looked_at.store(now, Ordering::Relaxed);
+        }
+        lately
+    }
+
+    /// What is known of media without reading them; `None` for text.
+    pub(super) fn head(&self, item: Item) -> Option<Head> {
+        let length = match item {
+            Item::Init { rendition } => self.open.presentation.init(rendition.into()).len() as u64,
+            Item::Segment { rendition, number } => match self.open.presentation.segment(rendition.into(), number)? {
+                Body::Media(recipe) => recipe.size,
+                Body::Captions(_) => return None,
+            },
+            _ => return None,
+        };
+        Some(self.media_head(item, length))
+    }
+
+    /// An init segment or a media segment.
+    pub(super) fn media(&self, item: Item, bytes: Bytes) -> Content {
+        Content { head: self.media_head(item, bytes.len() as u64), bytes }
+    }
+
+    /// A manifest, a playlist or captions.
+    pub(super) fn text(&self, item: Item, text: String) -> Content {
+        let captions = matches!(item, Item::Segment { .. });
+        let media_type = match item {
+            Item::Manifest => "application/json",
+            Item::Mpd => "application/dash+xml",
+            Item::Segment { .. } => "text/vtt",
+            _ => "application/vnd.apple.mpegurl",
+        };
+        // Named by what it says: text may change where no byte of the film does.
+        let digest = Sha256::digest(text.as_bytes());
+        let head = Head {
+            etag: format!("\"{}-{}\"", hex(&digest[..8]), item.tag()).into(),
+            media_type,
+            keep: if captions { Keep::Forever } else { Keep::Ask },
+            length: text.len() as u64,
+            coding: Coding::Identity,
+            varies: !captions,
+        };
+        Content { head, bytes: text.into() }
+    }
+
+    fn media_head(&self, item: Item, length: u64) -> Head {
+        let kind = match item {
+            Item::Init { rendition } | Item::Segment { rendition, .. } => {
+                self.open.presentation.renditions().get(usize::from(rendition)).map(|output| output.kind())
+            }
+            _ => None,
+        };
+        Head {
+            etag: format!("\"{:016x}-{}\"", self.tag, item.tag()).into(),
+            media_type: match kind {
+                Some(Kind::Audio) => "audio/mp4",
+                Some(Kind::Text) => "application/mp4",
+                Some(Kind::Video) | None => "video/mp4",
+            },
+            keep: Keep::Forever,
+            length,
+            coding: Coding::Identity,
+            varies: false,
+        }
+    }
+}
+
+impl Weight for Film {
+    fn weight(&self) -> u64 {
+        let renditions = self.open.presentation.renditions();
+        let segments: u64 = renditions.iter().map(|rendition| u64::from(rendition.segments())).sum();
+        self.open.presentation.weight() as u64 + segments * SEGMENT_WEIGHT
+    }
+}
+
+/// Of everything that decides which bytes a film's segments have.
+fn tag(id: MediaId, open: &OpenFilm, target: Duration) -> u64 {
+    let identity = open.file.identity();
+    let mut digest = Sha256::new();
+    digest.update(id.as_str());
+    digest.update(identity.size.to_be_bytes());
+    digest.update(identity.modified.to_be_bytes());
+    digest.update(target.as_millis().to_be_bytes());
+    digest.update(FORMAT.to_be_bytes());
+    digest.update(env!("CARGO_PKG_VERSION"));
+    let digest: [u8; 32] = digest.finalize().into();
+    digest.iter().take(8).fold(0, |tag, byte| tag << 8 | u64::from(*byte))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,295 @@
+//! Shows films: manifests, init segments and segments, made when they are asked for and kept while they are hot.
+//!
+//! One straight way: film (tables known?) → item of its tree → hot? → recipe → bytes gathered from the file → hot. What a viewer will
+//! ask for next is made ahead.
+
+mod content;
+mod film;
+mod item;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use segmenter::plan::Options;
+use segmenter::render::Body;
+use tokio::sync::{Notify, Semaphore};
+use tracing::{debug, info};
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::id::MediaId;
+use crate::index::{self, Index};
+use crate::source::{self, OpenFilm};
+use crate::task::Tasks;
+
+pub use content::{Coding, Content, Head, Keep};
+pub use film::Film;
+pub use item::Item;
+
+/// Segments made ahead of a viewer.
+const AHEAD: u32 = 3;
+/// Viewers for whom segments are made ahead at once; for more of them it is left out, and they wait for each segment.
+const AHEAD_AT_ONCE: usize = 4;
+/// Segments gathered at once; more wait.
+const GATHER_AT_ONCE: usize = 32;
+/// A segment larger than this part of the cache would push out more than it saves.
+const AHEAD_SHARE: u64 = 16;
+
+/// Why something can't be shown.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such medium.
+    #[error("no medium {0}")]
+    NoMedia(MediaId),
+    /// The medium's tree has no such item.
+    #[error("medium {0} has no such item")]
+    NoItem(MediaId),
+    /// The medium's file holds no film.
+    #[error("medium {media} can't be played: {reason}")]
+    NotPlayable {
+        /// Which.
+        media: MediaId,
+        /// Why not.
+        reason: String,
+    },
+    /// The medium's file gives no film any more, or can't be read.
+    #[error("medium {media}: {source}")]
+    Source {
+        /// Which.
+        media: MediaId,
+        /// Why not.
+        source: Arc<source::Error>,
+    },
+    /// The index can't be read.
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    /// The gateway is ending.
+    #[error("the gateway is ending")]
+    Ending,
+}
+
+/// Memory that may be used, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// For segments and manifests.
+    pub hot: u64,
+    /// For tables of open films.
+    pub tables: u64,
+}
+
+/// What is kept under which key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    film: u64,
+    item: Item,
+    coding: Coding,
+}
+
+/// Shows films.
+#[derive(Debug)]
+pub struct Playback {
+    index: Arc<Index>,
+    folders: Vec<PathBuf>,
+    options: Options,
+    clock: Clock,
+    tasks: Tasks,
+    stale: Arc<Notify>,
+    films: Cache<MediaId, Film>,
+    hot: Cache<Key, Content>,
+    room: Room,
+    gathering: Arc<Semaphore>,
+    ahead: Arc<Semaphore>,
+}
+
+/// What [`Playback`] is built on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// Where media are known.
+    pub index: Arc<Index>,
+    /// The folders that are served: the index may know more.
+    pub folders: Vec<PathBuf>,
+    /// How films are cut.
+    pub options: Options,
+    /// When files are looked at again.
+    pub clock: Clock,
+    /// Where work in the background is known.
+    pub tasks: Tasks,
+    /// Told when a file is not what the index says.
+    pub stale: Arc<Notify>,
+}
+
+impl Playback {
+    /// With nothing in memory yet.
+    pub fn new(ground: Ground, room: Room) -> Self {
+        let Ground { index, folders, options, clock, tasks, stale } = ground;
+        Self {
+            index,
+            folders,
+            options,
+            clock,
+            tasks,
+            stale,
+            films: Cache::new(room.tables),
+            hot: Cache::new(room.hot),
+            room,
+            gathering: Arc::new(Semaphore::new(GATHER_AT_ONCE)),
+            ahead: Arc::new(Semaphore::new(AHEAD_AT_ONCE)),
+        }
+    }
+
+    /// An open film, as its file is now.
+    ///
+    /// # Errors
+    /// When there is no such medium, or its file gives no film.
+    pub async fn film(&self, id: MediaId) -> Result<Arc<Film>, Error> {
+        let film = self.films.get_or_make(&id, self.open(id)).await?;
+        if film.looked_at_lately(&self.clock) {
+            return Ok(film);
+        }
+        let looked = Arc::clone(&film);
+        match blocking(move || looked.open().file.current()).await? {
+            Ok(()) => Ok(film),
+            Err(error) => {
+                debug!(media = %id, %error, "film is opened again");
+                self.forget(id).await;
+                self.films.get_or_make(&id, self.open(id)).await
+            }
+        }
+    }
+
+    /// What is known of an item before its bytes are read; `None` where only its bytes tell.
+    pub fn head(film: &Film, item: Item) -> Option<Head> {
+        film.head(item)
+    }
+
+    /// An item of a film's tree, in one of the codings that are accepted where it is text.
+    ///
+    /// # Errors
+    /// When it is not there, or its bytes can't be had.
+    pub async fn content(self: &Arc<Self>, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Arc<Content>, Error> {
+        let content = self.one(film, item, coding).await?;
+        if let Item::Segment { rendition, number } = item
+            && content.bytes.len() as u64 * AHEAD_SHARE <= self.room.hot
+        {
+            self.make_ahead(film, rendition, number);
+        }
+        Ok(content)
+    }
+
+    /// Whether an item is in memory.
+    pub fn is_hot(&self, film: &Film, item: Item, coding: Coding) -> bool {
+        self.hot.holds(&Key { film: film.tag(), item, coding: coding.of(item) })
+    }
+
+    /// Bytes of segments and manifests in memory, and how many there are.
+    pub fn in_memory(&self) -> (u64, u64) {
+        (self.hot.weight(), self.hot.count())
+    }
+
+    async fn one(&self, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Arc<Content>, Error> {
+        let coding = coding.of(item);
+        let made = match coding {
+            Coding::Identity => self.plain(film, item).await,
+            _ => {
+                let key = Key { film: film.tag(), item, coding };
+                self.hot.get_or_make(&key, self.coded(film, item, coding)).await
+            }
+        };
+        if matches!(&made, Err(Error::Source { .. })) {
+            self.forget(film.id()).await;
+        }
+        made
+    }
+
+    async fn plain(&self, film: &Arc<Film>, item: Item) -> Result<Arc<Content>, Error> {
+        let key = Key { film: film.tag(), item, coding: Coding::Identity };
+        self.hot.get_or_make(&key, self.make(film, item)).await
+    }
+
+    async fn coded(&self, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Content, Error> {
+        let plain = self.plain(film, item).await?;
+        blocking(move || plain.coded(coding)).await
+    }
+
+    async fn make(&self, film: &Arc<Film>, item: Item) -> Result<Content, Error> {
+        let _turn = self.gathering.acquire().await.map_err(|_| Error::Ending)?;
+        let film = Arc::clone(film);
+        let media = film.id();
+        let made = blocking(move || make(&film, item)).await?;
+        made.map_err(|source| Error::Source { media, source: Arc::new(source) })?.ok_or(Error::NoItem(media))
+    }
+
+    async fn open(&self, id: MediaId) -> Result<Film, Error> {
+        let known = self.index.media(id).await?.filter(|known| self.folders.contains(&known.folder));
+        let known = known.ok_or(Error::NoMedia(id))?;
+        if let Some(reason) = known.error {
+            return Err(Error::NotPlayable { media: id, reason });
+        }
+        let kept = self.index.tables(id, known.identity).await?;
+        let (options, path, identity) = (self.options.clone(), known.path.clone(), known.identity);
+        let opened = blocking(move || {
+            OpenFilm::open(&path, &options, |file| {
+                kept.filter(|_| file.identity() == identity).as_deref().and_then(source::decode)
+            })
+        });
+        let opened = opened.await?.map_err(|source| Error::Source { media: id, source: Arc::new(source) });
+        let opened = opened.inspect_err(|_| self.stale.notify_one())?;
+        if opened.file.identity() != identity {
+            self.stale.notify_one();
+        }
+        info!(media = %id, read = opened.moov.is_some(), "film opened");
+        Ok(Film::new(&known, opened, self.options.target, &self.clock))
+    }
+
+    /// Lets go of a film whose file is not what it was.
+    async fn forget(&self, id: MediaId) {
+        self.films.remove(&id).await;
+        self.stale.notify_one();
+    }
+
+    /// Makes the segments that come after this one, in the background.
+    fn make_ahead(self: &Arc<Self>, film: &Arc<Film>, rendition: u16, number: u32) {
+        let wanted: Vec<_> = (1..=AHEAD)
+            .filter_map(|ahead| number.checked_add(ahead))
+            .filter(|number| *number <= film.segments(rendition))
+            .map(|number| Item::Segment { rendition, number })
+            .filter(|item| !self.is_hot(film, *item, Coding::Identity))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.ahead).try_acquire_owned() else { return };
+        let (playback, film) = (Arc::clone(self), Arc::clone(film));
+        self.tasks.spawn_until_stop(async move {
+            let _turn = turn;
+            for item in wanted {
+                if let Err(error) = playback.one(&film, item, Coding::Identity).await {
+                    debug!(media = %film.id(), %error, "segment not made ahead");
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// Makes an item; `None` if the film has no such item. Blocks.
+fn make(film: &Film, item: Item) -> Result<Option<Content>, source::Error> {
+    let open = film.open();
+    Ok(match item {
+        Item::Init { rendition } => Some(film.media(item, open.presentation.init(rendition.into()))),
+        Item::Segment { rendition, number } => match open.presentation.segment(rendition.into(), number) {
+            Some(Body::Media(recipe)) => Some(film.media(item, source::gather(&open.file, &recipe)?)),
+            Some(Body::Captions(captions)) => {
+                let samples = source::gather_each(&open.file, &captions.places)?;
+                Some(film.text(item, captions.text(&samples)))
+            }
+            None => None,
+        },
+        _ => text::render(film, item).map(|text| film.text(item, text)),
+    })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Ending)
+}
