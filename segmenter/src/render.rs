@@ -228,9 +228,7 @@ impl Presentation {
         let output = self.renditions.get(rendition)?;
         let segment = (number as usize).checked_sub(1)?;
         let cut = plan.cuts.get(segment)?;
-        let end = plan.segment_end(segment);
-        let mut samples = Vec::with_capacity((end - cut.at.sample()) as usize);
-        samples.extend(source.table.walk(cut.at).take_while(|sample| sample.index < end));
+        let samples = source.table.samples(cut.at, plan.segment_end(segment));
         Some(match output.captions {
             true => Body::Captions(Captions::of(source, &samples)),
             false => Body::Media(fragment::recipe(&Content {

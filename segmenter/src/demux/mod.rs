@@ -221,7 +221,12 @@ impl Demuxer {
         }
         let Some(header) = Header::read(bytes) else { return self.end() };
         let code = header.code;
-        if self.boxes == 1 && !code.0.iter().all(|byte| matches!(byte, b' '..=b'~' | 0xa9)) {
+        if self.boxes == 1
+            && !code
+                .0
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_' | 0xa9))
+        {
             return Err(Error::NotMp4(code));
         }
         let size = header.size.unwrap_or(self.len - at);

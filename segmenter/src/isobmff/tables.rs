@@ -323,13 +323,31 @@ impl SampleTable {
         while cursor.chunk_left == 0 {
             self.next_chunk(cursor)?;
         }
+        Some(self.sample(cursor))
+    }
+
+    /// The samples from `cursor` up to, not including, number `end`.
+    pub fn samples(&self, mut cursor: Cursor, end: u32) -> Vec<Sample> {
+        let mut samples = Vec::with_capacity(end.min(self.count).saturating_sub(cursor.sample) as usize);
+        while cursor.sample < end.min(self.count) {
+            while cursor.chunk_left == 0 {
+                if self.next_chunk(&mut cursor).is_none() {
+                    return samples;
+                }
+            }
+            samples.push(self.sample(&mut cursor));
+        }
+        samples
+    }
+
+    /// The sample at `cursor`, which lies in the chunk entered last.
+    #[inline(always)]
+    fn sample(&self, cursor: &mut Cursor) -> Sample {
         let size = self.sizes.get(cursor.sample);
         let duration = cursor.duration.next(&self.durations, |last| last);
         let offset = if self.offsets.is_empty() { 0 } else { cursor.offset.next(&self.offsets, |_| 0) };
-        let aux = match self.aux.sizes.get(cursor.sample as usize) {
-            Some(&len) => ByteRange::at(cursor.aux, u64::from(len)),
-            None => ByteRange::default(),
-        };
+        let aux_len = self.aux.sizes.get(cursor.sample as usize).copied().unwrap_or(0);
+        let aux = ByteRange::at(cursor.aux, u64::from(aux_len));
         let sample = Sample {
             index: cursor.sample,
             decode: cursor.decode,
@@ -345,7 +363,7 @@ impl SampleTable {
         cursor.place = sample.place.end;
         cursor.chunk_left -= 1;
         cursor.aux = aux.end;
-        Some(sample)
+        sample
     }
 
     /// The samples from `cursor` on.
