@@ -18,7 +18,8 @@ run: ## make the demo films, build, and serve them on http://127.0.0.1:8080 (LIS
 	cargo build --release --locked -p gateway --bin segue
 	exec $(TARGET)/release/segue serve fixtures/media/films --listen $(LISTEN)
 
-test: check fixtures binary ## check, and every test: Rust, command line, HTTP, real media
+test: check fixtures binary ## check, and every test: Rust, command line, HTTP, browser, real media
+	@.ci/need chromium chromedriver
 	cargo nextest run --locked --workspace
 	cargo test --locked --workspace --doc --quiet
 	@$(MAKE) --no-print-directory conformance

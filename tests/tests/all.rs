@@ -2,6 +2,7 @@
 //!
 //! The program is the one that `SEGUE_BIN` names, else the `segue` beside this test's own build. `make test` builds it first.
 
+mod browser;
 mod cli;
 mod layers;
 mod media;

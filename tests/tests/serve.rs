@@ -183,31 +183,54 @@ fn a_film_that_cant_be_read_spares_the_others() {
 
 // ---- the tree
 
-#[test]
-fn the_tree_is_byte_for_byte_what_segue_segment_writes() {
-    for (name, title) in [
-        ("films/Two languages.mp4", "Two languages"),
-        ("edge/frag-hybrid.mp4", "frag-hybrid"),
-        ("edge/edit-trim.mp4", "edit-trim"),
-    ] {
+/// Films whose tree is compared with the folder that `segue segment` writes.
+const TREES: [(&str, &str); 3] = [
+    ("films/Two languages.mp4", "Two languages"),
+    ("edge/frag-hybrid.mp4", "frag-hybrid"),
+    ("edge/edit-trim.mp4", "edit-trim"),
+];
+
+/// Compares what is served with what is written, for the files that belong.
+fn same_as_written(belongs: impl Fn(&Path) -> bool) {
+    for (name, title) in TREES {
         let gateway = Gateway::over(&[name]);
         let film = gateway.film(title);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let out = folder.path().join("out");
         segment(&fixture(name), &out, &[]).done();
-        let written = faults::files(&out);
-        for (path, bytes) in &written {
-            let path = path.to_str().unwrap();
-            if path == "manifest.json" {
-                continue;
-            }
-            let reply = gateway.get(&format!("{film}/{path}")).with(200);
-            assert!(&reply.body == bytes, "{name}: {path} differs from the file\n{reply}");
+        for (path, bytes) in faults::files(&out).iter().filter(|(path, _)| belongs(path)) {
+            let reply = gateway.get(&format!("{film}/{}", path.display())).with(200);
+            assert!(&reply.body == bytes, "{name}: {} differs from the file\n{reply}", path.display());
         }
-        let served = gateway.get(&format!("{film}/manifest.json")).with(200).json();
-        let on_disk: Value = serde_json::from_slice(&written[Path::new("manifest.json")]).unwrap();
+    }
+}
+
+/// What says how a film is to be played as a whole.
+fn is_manifest(path: &Path) -> bool {
+    path.parent() == Some(Path::new(""))
+}
+
+#[test]
+fn segments_and_their_playlists_are_byte_for_byte_what_segue_segment_writes() {
+    same_as_written(|path| !is_manifest(path));
+}
+
+#[test]
+fn hls_and_dash_manifests_are_byte_for_byte_what_segue_segment_writes() {
+    same_as_written(|path| is_manifest(path) && path != Path::new("manifest.json"));
+}
+
+#[test]
+fn the_players_manifest_tells_what_the_one_on_disk_does() {
+    for (name, title) in TREES {
+        let gateway = Gateway::over(&[name]);
+        let served = gateway.get(&format!("{}/manifest.json", gateway.film(title))).with(200).json();
+        let folder = tempfile::tempdir().unwrap();
+        segment(&fixture(name), &folder.path().join("out"), &[]).done();
+        let written: Value =
+            serde_json::from_slice(&fs::read(folder.path().join("out/manifest.json")).unwrap()).unwrap();
         for key in ["version", "title", "duration", "renditions"] {
-            assert_eq!(served[key], on_disk[key], "{name}: manifest.json, {key}");
+            assert_eq!(served[key], written[key], "{name}: {key}");
         }
     }
 }
