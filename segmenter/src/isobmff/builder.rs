@@ -2,8 +2,9 @@
 
 use ::bytes::{BufMut, Bytes};
 
+use super::columns::{Aux, Chunks, Sizes};
 use super::groups::Grouping;
-use super::tables::{Aux, Chunks, MAX_SAMPLES, SampleTable, Sizes};
+use super::tables::{MAX_SAMPLES, SampleTable};
 use crate::time::Ticks;
 
 /// What a sample is, as a fragment tells it.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::boxes::{Fields, FourCc, Header, child, children};
 use super::codec::{self, SampleEntry, Subtitle};
+use super::columns::Aux;
 use super::moof::{self, Defaults, Fragments};
-use super::tables::{Aux, SampleTable, TableError};
+use super::tables::{SampleTable, TableError};
 use super::{Format, language};
 use crate::bytes::ByteRange;
 use crate::time::{Ticks, Timescale};
