@@ -11,6 +11,6 @@ for path in "$checker" "$media" "$index"; do
   [ -e "$path" ] || { echo "skipped: conformance over $media, because $path is not there" >&2; exit 0; }
 done
 echo "conformance over $media" >&2
-# A hostile size is refused, not allocated; no file of these sets needs more than a moment.
+# A hostile size is refused, not allocated; no file of these sets needs more than a moment. A refusal is an error and perhaps a hint.
 python3 "$checker" --media "$media" --index "$index" --ours "$SEGUE_BIN segment {in} --out {outdir}" \
-  --jobs "$(nproc)" --timeout 10 --rss 256 --quiet
+  --jobs "$(nproc)" --timeout 10 --rss 256 --error-lines 2 --quiet

@@ -21,7 +21,7 @@ trap stop EXIT
 mkdir "$work/films" "$work/www"
 ln "$bench/e.mp4" "$work/films/clip.mp4" 2>/dev/null || cp "$bench/e.mp4" "$work/films/clip.mp4"
 ln "$bench/b.mp4" "$work/films/long.mp4" 2>/dev/null || cp "$bench/b.mp4" "$work/films/long.mp4"
-for film in clip long; do "$SEGUE_BIN" segment "$work/films/$film.mp4" --out "$work/www/$film"; done
+for film in clip long; do "$SEGUE_BIN" segment "$work/films/$film.mp4" --out "$work/www/$film" 2>/dev/null; done
 
 mkfifo "$work/said"
 "$SEGUE_BIN" serve "$work/films" --listen 127.0.0.1:0 --data "$work/data" >"$work/said" 2>"$work/segue.log" &
@@ -60,7 +60,7 @@ PY
 }
 clip=$(id_of clip) long=$(id_of long)
 
-paths() { (cd "$work/www/$1" && find . -name '*.m4s' | sort -V | head -"$2" | sed 's#^\./##'); }
+paths() { (cd "$work/www/$1" && find . -name '*.m4s' | sort -V | sed -n "1,$2s#^\./##p"); }
 lua() { # every path in turn
   printf 'local paths = {\n'
   sed "s#.*#\"$1/&\",#"
