@@ -321,3 +321,6 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+use super::*;
+use crate::bytes::Span;
+use crate::demux::Demuxer;
+use crate::isobmff::film::talkie;
+
+/// A film of so many seconds with a sync sample every `gop` frames, and its length in bytes.
+fn movie(seconds: u32, gop: u32) -> (Movie, u64) {
+    let source = talkie(seconds, gop);
+    let len = source.len() as u64;
+    let mut demuxer = Demuxer::new(len);
+    demuxer.supply(&Span { offset: 0, bytes: source }).unwrap();
+    (demuxer.finish().unwrap(), len)
+}
+
+fn cut(seconds: u32, gop: u32, edits: [Edits; 2]) -> Plan {
+    let (mut movie, len) = movie(seconds, gop);
+    for (track, edits) in movie.tracks.iter_mut().zip(edits) {
+        track.track.edits = edits;
+    }
+    plan(&movie, len, &Options::default()).unwrap()
+}
+
+fn starts(track: &TrackPlan) -> Vec<u32> {
+    track.cuts.iter().map(|cut| cut.at.sample()).collect()
+}
+
+/// The first picture of the film is shown 80 ms, 1,024 ticks, after it is decoded: an edit starts there.
+const PLAIN: [Edits; 2] = [Edits { start: Ticks(1024), ..NONE }, NONE];
+const NONE: Edits = Edits { empty: Ticks::ZERO, start: Ticks::ZERO, end: None, ignored: 0 };
+
+#[test]
+fn cuts_fall_on_the_sync_samples_nearest_the_target() {
+    // Sync samples every 1.48 s: 4.44 s is nearer to 4 s than 2.96 s is.
+    assert_eq!(starts(&cut(18, 37, PLAIN).tracks[0]), [0, 111, 222, 333]);
+    // Every 2.6 s: 2.6 s and 5.2 s lie almost alike, 5.2 s a little nearer.
+    assert_eq!(starts(&cut(18, 65, PLAIN).tracks[0]), [0, 130, 260, 390]);
+}
+
+#[test]
+fn a_last_segment_under_half_the_target_joins_the_one_before() {
+    let plan = cut(13, 25, PLAIN);
+    assert_eq!(starts(&plan.tracks[0]), [0, 100, 200]);
+    assert_eq!(plan.tracks[0].duration(2), Ticks(5 * 12_800));
+}
+
+#[test]
+fn an_edit_within_a_gop_keeps_what_decoding_needs_and_hides_it() {
+    let start = Ticks(3 * 12_800 + 1024);
+    let plan = cut(12, 50, [Edits { start, ..NONE }, Edits { start: Ticks(3 * 48_000), ..NONE }]);
+    let [video, audio] = &plan.tracks[..] else { panic!("two tracks") };
+    assert_eq!(video.cuts[0].at.sample(), 50);
+    assert_eq!((video.cuts[0].time, video.hidden), (Ticks::ZERO, Ticks(12_800)));
+    // The second before the edit is there and not shown: the first segment seems a second shorter than it is.
+    // The last picture is shown 80 ms later than it would be if it were the first of its four.
+    assert_eq!(video.end, Ticks(9 * 12_800 + 1024));
+    assert!(
+        audio.hidden > Ticks::ZERO && audio.hidden < Ticks(48_000 / 5),
+        "a little sound to warm the decoder"
+    );
+    assert_eq!(plan.origin, Ticks::ZERO);
+}
+
+#[test]
+fn an_empty_edit_delays_a_track_and_the_earlier_one_is_time_zero() {
+    let late = Edits { empty: Ticks(24_000), ..NONE };
+    let plan = cut(8, 50, [PLAIN[0], late]);
+    assert_eq!(plan.tracks[1].cuts[0].time, Ticks(24_000));
+    assert_eq!(plan.tracks[1].shift, Ticks(24_000));
+    assert_eq!(plan.origin, Ticks::ZERO);
+    let both = cut(8, 50, [Edits { empty: Ticks(6_400), ..PLAIN[0] }, late]);
+    assert_eq!(both.origin_scale.seconds(both.origin), 0.5);
+}
+
+#[test]
+fn what_lies_after_the_edit_does_not_go_out() {
+    let end = |seconds: i64, clock: i64, first: i64| Some(Ticks(seconds * clock + first));
+    let video = Edits { end: end(6, 12_800, 1024), ..PLAIN[0] };
+    let audio = Edits { end: end(6, 48_000, 0), ..NONE };
+    let plan = cut(12, 25, [video, audio]);
+    assert_eq!((plan.tracks[0].end, plan.tracks[1].end), (Ticks(6 * 12_800), Ticks(6 * 48_000)));
+    // A picture or two more are decoded: those that are shown before ones that are decoded earlier.
+    assert!((150..=152).contains(&plan.tracks[0].end_sample));
+    assert_eq!(plan.tracks[1].end_sample, 282);
+}
+
+#[test]
+fn an_edit_that_shows_nothing_of_the_media_is_not_followed() {
+    let plan = cut(4, 25, [Edits { start: Ticks(1 << 40), ..NONE }, NONE]);
+    assert_eq!(plan.tracks[0].samples, 100);
+}
+
+#[test]
+fn a_recording_that_was_cut_off_ends_with_its_last_whole_sample() {
+    let (mut movie, len) = movie(8, 25);
+    let samples = &movie.tracks[0].table;
+    let last = samples.walk(samples.start()).last().unwrap().place;
+    movie.fragmented = true;
+    let plan = plan(&movie, last.end - 1, &Options::default()).unwrap();
+    assert_eq!((plan.tracks[0].samples, plan.tracks[0].cut_off), (199, 1));
+    assert!(len > last.end);
+}
+
+#[test]
+fn a_progressive_film_that_was_cut_off_is_refused() {
+    let (movie, len) = movie(4, 25);
+    let error = plan(&movie, len / 3, &Options::default()).unwrap_err();
+    assert!(matches!(error, Error::SampleOutOfBounds { .. }), "{error}");
+}
