@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,17 +31,17 @@ const LAST_WORK: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When it can't start.
-pub fn serve(config: Config) -> Result<(), Failure> {
+pub fn serve(config: &Config) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
-    let folders = folders(&config)?;
-    let index = open_index(data_folder(&config)?)?;
+    let folders = folders(config)?;
+    let index = open_index(&data_folder(config)?)?;
     let listener = bind(config.listen.0)?;
     let address = listener.local_addr().map_err(|error| Failure::new(format!("listening: {error}")))?;
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("starting the runtime: {error}")))?;
     // From here on everything is told by the log.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init();
-    let ended = runtime.block_on(run(&config, folders, Arc::clone(&index), listener, address));
+    let ended = runtime.block_on(run(config, folders, Arc::clone(&index), listener, address));
     runtime.shutdown_timeout(LAST_WORK);
     index.close();
     ended.map_err(|error| Failure::new(format!("serving: {error}")))
@@ -123,7 +123,8 @@ fn announce(address: SocketAddr) -> io::Result<()> {
 fn folders(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     let mut folders = Vec::new();
     for folder in &config.folders {
-        let failed = |why: &dyn std::fmt::Display| Failure::new(format!("folder {}: {why}", folder.display()));
+        let failed =
+            |why: &dyn std::fmt::Display| Failure::new(format!("folder {}: {why}", folder.display()));
         let canonical = folder.canonicalize().map_err(|error| failed(&error))?;
         if !canonical.is_dir() {
             return Err(failed(&"not a folder").hint("`segue serve` takes folders; put the film into one"));
@@ -146,16 +147,18 @@ fn data_folder(config: &Config) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::new("no folder for data").hint("name one with --data DIR"))
 }
 
-fn open_index(folder: PathBuf) -> Result<Arc<Index>, Failure> {
+fn open_index(folder: &Path) -> Result<Arc<Index>, Failure> {
     let hint = |error: &index::Error| match error {
-        index::Error::InUse(_) => Some("end the other gateway, or give this one a folder of its own with --data DIR"),
+        index::Error::InUse(_) => {
+            Some("end the other gateway, or give this one a folder of its own with --data DIR")
+        }
         index::Error::Folder { .. } => Some("name a folder that can be written with --data DIR"),
         index::Error::TooNew { .. } => Some("use the later version, or another folder with --data DIR"),
         _ => None,
     };
-    Index::open(&folder).map(Arc::new).map_err(|error| match hint(&error) {
-        Some(hint) => Failure::new(&error).hint(hint),
-        None => Failure::new(&error),
+    Index::open(folder).map(Arc::new).map_err(|error| match hint(&error) {
+        Some(hint) => Failure::new(error.to_string()).hint(hint),
+        None => Failure::new(error.to_string()),
     })
 }
 
@@ -163,8 +166,12 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     http::bind(address).map_err(|error| {
         let failure = Failure::new(format!("listening on {address}: {error}"));
         match error.kind() {
-            io::ErrorKind::AddrInUse => failure.hint("another program has this port; choose one with --listen, port 0 for any"),
-            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 need leave; choose a higher one with --listen"),
+            io::ErrorKind::AddrInUse => {
+                failure.hint("another program has this port; choose one with --listen, port 0 for any")
+            }
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("ports below 1024 need leave; choose a higher one with --listen")
+            }
             _ => failure,
         }
     })

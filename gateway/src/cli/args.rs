@@ -125,7 +125,7 @@ impl ServeArgs {
     pub(super) fn config(self) -> Result<Config, Failure> {
         let loaded = Config::load(self.config.as_deref(), std::env::vars_os());
         let mut config = loaded.map_err(|error| {
-            Failure::new(error).hint("the README lists every setting with its default value")
+            Failure::new(error.to_string()).hint("the README lists every setting with its default value")
         })?;
         if !self.folders.is_empty() {
             config.folders = self.folders;

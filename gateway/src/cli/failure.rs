@@ -13,8 +13,8 @@ pub struct Failure {
 
 impl Failure {
     /// Without a way out.
-    pub fn new(error: impl ToString) -> Self {
-        Self { error: error.to_string(), hint: None }
+    pub fn new(error: impl Into<String>) -> Self {
+        Self { error: error.into(), hint: None }
     }
 
     /// With what to try instead.

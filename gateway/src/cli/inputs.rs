@@ -44,7 +44,7 @@ impl Inputs {
 
 /// Every film below a folder; folders inside it are kept in the output.
 fn films(folder: &Path, out: &Path) -> Result<Vec<Planned>, Failure> {
-    let found = walk::films(folder).map_err(Failure::new)?;
+    let found = walk::films(folder).map_err(|error| Failure::new(error.to_string()))?;
     if found.is_empty() {
         let none = Failure::new(format!("no film in {}", folder.display()));
         return Err(none.hint("files that end in mp4, m4v, mov, m4a, 3gp, 3g2, f4v or ismv are films"));

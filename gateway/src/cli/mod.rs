@@ -20,14 +20,14 @@ use crate::config::Config;
 pub use failure::Failure;
 
 /// Does what the command line asks for; `serve` runs a gateway until it is told to stop.
-pub fn run(serve: impl FnOnce(Config) -> Result<(), Failure>) -> ExitCode {
+pub fn run(serve: impl FnOnce(&Config) -> Result<(), Failure>) -> ExitCode {
     let asked = args::Segue::parse();
     let done = match asked.command {
         args::Command::Segment(args) => segment::run(&args),
         args::Command::Probe(args) => probe::run(&args),
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Serve(args) => {
-            args.config().and_then(|config| serve(config).map(|()| ExitCode::SUCCESS))
+            args.config().and_then(|config| serve(&config).map(|()| ExitCode::SUCCESS))
         }
     };
     done.unwrap_or_else(|failure| {

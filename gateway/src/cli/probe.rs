@@ -15,7 +15,7 @@ use super::failure::one_line;
 pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode, Failure> {
     let probe = offline::probe(&args.input)?;
     let text = match args.json {
-        true => serde_json::to_string_pretty(&probe).map_err(Failure::new)?,
+        true => serde_json::to_string_pretty(&probe).map_err(|error| Failure::new(error.to_string()))?,
         false => table(&one_line(&args.input.display().to_string()), &probe),
     };
     // A reader that has seen enough (`| head`) is no failure.

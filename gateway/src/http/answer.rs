@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -97,7 +97,12 @@ pub(super) fn answer(headers: &HeaderMap, head: &Head, bytes: Option<impl Bytewi
 }
 
 /// The length and the body of one part or several.
-fn partial(fields: &mut HeaderMap, head: &Head, parts: Vec<Range<u64>>, bytes: Option<impl Bytewise>) -> (u64, Option<Body>) {
+fn partial(
+    fields: &mut HeaderMap,
+    head: &Head,
+    parts: Vec<Range<u64>>,
+    bytes: Option<impl Bytewise>,
+) -> (u64, Option<Body>) {
     let place = |part: &Range<u64>| format!("bytes {}-{}/{}", part.start, part.end - 1, head.length);
     if let [part] = &parts[..] {
         insert(fields, CONTENT_RANGE, place(part));
@@ -109,8 +114,11 @@ fn partial(fields: &mut HeaderMap, head: &Head, parts: Vec<Range<u64>>, bytes: O
     let parts: Vec<_> = parts
         .into_iter()
         .map(|part| {
-            let before =
-                format!("{mark}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n", head.media_type, place(&part));
+            let before = format!(
+                "{mark}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+                head.media_type,
+                place(&part)
+            );
             mark = format!("\r\n--{BOUNDARY}");
             (Bytes::from(before), part)
         })
@@ -149,10 +157,13 @@ pub(super) fn made(method: &Method, headers: &HeaderMap, media_type: &'static st
     let coding = negotiate::coding(self::text(headers, &ACCEPT_ENCODING));
     let coded = coding.apply(&text);
     let coding = if coded.is_some() { coding } else { Coding::Identity };
-    let tag = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |tag, byte| (tag ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    let tag = text
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |tag, byte| (tag ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     let bytes = coded.map_or(text, Bytes::from);
     let head = Head {
-        etag: format!("\"{tag:016x}{}\"", coding.name().map(|name| format!("-{name}")).unwrap_or_default()).into(),
+        etag: format!("\"{tag:016x}{}\"", coding.name().map(|name| format!("-{name}")).unwrap_or_default())
+            .into(),
         media_type,
         keep: Keep::Ask,
         length: bytes.len() as u64,

@@ -5,10 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, HeaderMap,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, HeaderMap,
 };
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use tracing::{debug, enabled, warn};
@@ -24,18 +24,27 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 /// An id that a client sends is kept if it is no longer than this.
 const LONGEST_ID: usize = 64;
 
+/// What the log may need: no copy, for both are shared.
+#[derive(Debug)]
+struct Told {
+    started: Instant,
+    method: Method,
+    uri: Uri,
+}
+
 /// What is remembered of a request until its response is there.
 #[derive(Debug)]
 pub(super) struct Around {
     id: HeaderValue,
-    told: Option<(Instant, String)>,
+    told: Told,
 }
 
 impl Around {
     /// Looks at a request before it is handled.
     pub(super) fn before<B>(request: &Request<B>) -> Self {
-        let told = || (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
-        Self { id: request_id(request.headers()), told: enabled!(tracing::Level::WARN).then(told) }
+        let told =
+            Told { started: Instant::now(), method: request.method().clone(), uri: request.uri().clone() };
+        Self { id: request_id(request.headers()), told }
     }
 
     /// Puts on a response what every response has.
@@ -52,14 +61,17 @@ impl Around {
     }
 
     fn log(&self, status: StatusCode, error: Option<&Logged>) {
-        let Some((started, what)) = &self.told else { return };
+        let Told { started, method, uri } = &self.told;
         let (request, status) = (self.id.to_str().unwrap_or_default(), status.as_u16());
         match error {
-            Some(Logged(error)) => warn!(request, status, what, error, "request failed"),
-            None => {
-                let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-                debug!(request, status, what, elapsed_us, "request answered");
+            Some(Logged(error)) => {
+                warn!(request, status, %method, path = uri.path(), error, "request failed")
             }
+            None if enabled!(tracing::Level::DEBUG) => {
+                let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                debug!(request, status, %method, path = uri.path(), elapsed_us, "request answered");
+            }
+            None => {}
         }
     }
 }

@@ -54,10 +54,16 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address can only be read")
             }
             Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
-            Self::Changed => (StatusCode::SERVICE_UNAVAILABLE, "media_changed", "The medium changed just now; ask again"),
-            Self::Unreadable => (StatusCode::INTERNAL_SERVER_ERROR, "media_unreadable", "The medium's file can't be read"),
+            Self::Changed => {
+                (StatusCode::SERVICE_UNAVAILABLE, "media_changed", "The medium changed just now; ask again")
+            }
+            Self::Unreadable => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "media_unreadable", "The medium's file can't be read")
+            }
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway"),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway")
+            }
         }
     }
 }
@@ -96,7 +102,13 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = self.kind.row();
-        let body = Body { kind: "about:blank", title, status: status.as_u16(), code, detail: self.detail.as_deref() };
+        let body = Body {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            code,
+            detail: self.detail.as_deref(),
+        };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = (status, text).into_response();
         let headers = response.headers_mut();
@@ -137,7 +149,9 @@ fn of_source(error: &source::Error) -> Kind {
     match error {
         source::Error::Gone(_) => Kind::NoMedia,
         source::Error::Changed(_) => Kind::Changed,
-        source::Error::NotAFile { .. } | source::Error::NotAFilm(_) | source::Error::Plan(_) => Kind::NotPlayable,
+        source::Error::NotAFile { .. } | source::Error::NotAFilm(_) | source::Error::Plan(_) => {
+            Kind::NotPlayable
+        }
         source::Error::Unreadable { .. } => Kind::Unreadable,
     }
 }

@@ -72,7 +72,11 @@ pub(super) async fn metrics(State(gateway): State<Shared>, method: Method, heade
     for (name, help, value) in [
         ("segue_hot_bytes", "Bytes of segments and manifests in memory.", bytes),
         ("segue_hot_items", "Segments and manifests in memory.", count),
-        ("segue_films_waiting", "Films that were found and have not been read yet.", gateway.ingest.waiting()),
+        (
+            "segue_films_waiting",
+            "Films that were found and have not been read yet.",
+            gateway.ingest.waiting(),
+        ),
     ] {
         head(&mut text, name, "gauge", help);
         let _ = writeln!(text, "{name} {value}");

@@ -124,7 +124,10 @@ pub(super) async fn list(
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(bad(format!("limit is 1 to {LARGEST_PAGE}")));
     }
-    let after = asked.cursor.as_deref().map(|cursor| parse_cursor(cursor).ok_or_else(|| bad("cursor: not one of ours")));
+    let after = asked
+        .cursor
+        .as_deref()
+        .map(|cursor| parse_cursor(cursor).ok_or_else(|| bad("cursor: not one of ours")));
     let query = index::Query {
         folders: gateway.folders.clone(),
         text: asked.q.clone().filter(|text| !text.is_empty()),
@@ -202,7 +205,8 @@ fn cursor(sort: &str, id: MediaId) -> String {
 
 fn parse_cursor(text: &str) -> Option<(String, MediaId)> {
     let (id, hex) = text.split_at_checked(16)?;
-    let digits = hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let digits =
+        hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     Some((String::from_utf8(digits.collect::<Option<Vec<u8>>>()?).ok()?, MediaId::parse(id)?))
 }
 

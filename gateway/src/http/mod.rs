@@ -1,6 +1,6 @@
 //! The gateway over HTTP: the list of media, the tree of each, pages for people. The only room that knows status codes.
 //!
-//! Handlers ask [`Playback`] and [`Index`] and turn what they say into responses; [`around`] adds what every response has; [`server`]
+//! Handlers ask [`Playback`] and [`Index`] and turn what they say into responses; `around` adds what every response has; `server`
 //! owns sockets.
 
 mod answer;

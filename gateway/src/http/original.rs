@@ -82,7 +82,9 @@ fn media_type(path: &Path) -> &'static str {
 fn file_name(path: &Path) -> Option<HeaderValue> {
     let name = path.file_name()?.to_str()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let coded = name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    let coded = name
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     HeaderValue::from_str(&format!("inline; filename*=UTF-8''{}", coded.collect::<String>())).ok()
 }
 
@@ -97,8 +99,10 @@ enum Piece {
 
 impl Bytewise for Streamed {
     fn body(self, ranges: Vec<(Bytes, Range<u64>)>, end: Bytes) -> Body {
-        let mut pieces: Vec<Piece> =
-            ranges.into_iter().flat_map(|(before, range)| [Piece::Text(before), Piece::File(range)]).collect();
+        let mut pieces: Vec<Piece> = ranges
+            .into_iter()
+            .flat_map(|(before, range)| [Piece::Text(before), Piece::File(range)])
+            .collect();
         pieces.push(Piece::Text(end));
         pieces.reverse();
         Body::from_stream(stream::try_unfold((self.0, pieces), |(file, mut pieces)| async {

@@ -13,7 +13,8 @@ use crate::id::MediaId;
 
 const HTML: &str = "text/html; charset=utf-8";
 /// A title is data: no page runs or loads anything but what lies here.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'self'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'self'";
 
 /// Name, type and bytes of what pages load.
 const ASSETS: [(&str, &str, &str); 4] = [
@@ -53,7 +54,9 @@ pub(super) async fn watch(
 pub(super) async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let name = uri.path().strip_prefix("/assets/").unwrap_or_default();
     match ASSETS.iter().find(|(known, ..)| *known == name) {
-        Some((_, media_type, text)) => made(&method, &headers, media_type, Bytes::from_static(text.as_bytes())),
+        Some((_, media_type, text)) => {
+            made(&method, &headers, media_type, Bytes::from_static(text.as_bytes()))
+        }
         None => Problem::new(Kind::NotFound).into_response(),
     }
 }

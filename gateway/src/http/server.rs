@@ -69,7 +69,12 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 ///
 /// # Errors
 /// When the listener can't be used.
-pub async fn serve(listener: StdListener, gateway: Arc<Gateway>, limits: Limits, tasks: Tasks) -> io::Result<()> {
+pub async fn serve(
+    listener: StdListener,
+    gateway: Arc<Gateway>,
+    limits: Limits,
+    tasks: Tasks,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let router = router(Arc::clone(&gateway));
@@ -84,7 +89,8 @@ pub async fn serve(listener: StdListener, gateway: Arc<Gateway>, limits: Limits,
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), Arc::clone(&gateway), limits.patience, tasks.clone());
+                let connection =
+                    connection(stream, router.clone(), Arc::clone(&gateway), limits.patience, tasks.clone());
                 tasks.spawn(async move {
                     connection.await;
                     drop(place);
@@ -98,7 +104,13 @@ pub async fn serve(listener: StdListener, gateway: Arc<Gateway>, limits: Limits,
     }
 }
 
-async fn connection(stream: TcpStream, router: axum::Router, gateway: Arc<Gateway>, patience: Duration, tasks: Tasks) {
+async fn connection(
+    stream: TcpStream,
+    router: axum::Router,
+    gateway: Arc<Gateway>,
+    patience: Duration,
+    tasks: Tasks,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "packets may be delayed");
     }
@@ -119,7 +131,11 @@ async fn connection(stream: TcpStream, router: axum::Router, gateway: Arc<Gatewa
     }
 }
 
-async fn handle(mut router: axum::Router, gateway: Arc<Gateway>, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn handle(
+    mut router: axum::Router,
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
     let around = Around::before(&request);
     let response = match preflight(request.method()) {
         Some(response) => response,

@@ -2,10 +2,9 @@
 //!
 //! Paths are read by [`Film::item`](crate::playback::Film::item) alone and never reach a file system.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
@@ -27,23 +26,24 @@ pub(super) fn split(uri: &Uri) -> Result<(MediaId, &str), Problem> {
     Ok((MediaId::parse(id).ok_or_else(|| Problem::new(Kind::NoMedia))?, path))
 }
 
-async fn show(gateway: Shared, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let (id, path) = split(&uri)?;
+async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
+    let (method, headers) = (request.method(), request.headers());
+    let (id, path) = split(request.uri())?;
     let film = gateway.playback.film(id).await?;
     let item = film.item(path).ok_or_else(|| Problem::new(Kind::NoItem))?;
-    let coding = negotiate::coding(text(&headers, &ACCEPT_ENCODING));
-    let hot = gateway.playback.is_hot(&film, item, coding);
-    if !hot && let Some(head) = early(&method, &headers, &film, item) {
-        return Ok(head);
-    }
-    let asked = Instant::now();
-    let content = gateway.playback.content(&film, item, coding).await?;
-    let bytes = (method != Method::HEAD).then(|| Bytes::clone(&content.bytes));
-    let mut response = answer(&headers, &content.head, bytes);
-    let timing = match hot {
-        true => HeaderValue::from_static("hot"),
-        false => made_in(asked),
+    let coding = negotiate::coding(text(headers, &ACCEPT_ENCODING));
+    let (content, timing) = match gateway.playback.hot(&film, item, coding).await {
+        Some(content) => (content, HeaderValue::from_static("hot")),
+        None => {
+            if let Some(answered) = early(method, headers, &film, item) {
+                return Ok(answered);
+            }
+            let asked = Instant::now();
+            (gateway.playback.content(&film, item, coding).await?, made_in(asked))
+        }
     };
+    let bytes = (method != Method::HEAD).then(|| Bytes::clone(&content.bytes));
+    let mut response = answer(headers, &content.head, bytes);
     response.headers_mut().insert(SERVER_TIMING, timing);
     Ok(response)
 }
@@ -82,11 +82,9 @@ macro_rules! items {
         )]
         pub(super) async fn $name(
             State(gateway): State<Shared>,
-            method: Method,
-            uri: Uri,
-            headers: HeaderMap,
+            request: Request,
         ) -> Result<Response, Problem> {
-            show(Arc::clone(&gateway), method, uri, headers).await
+            show(gateway, request).await
         }
     )*};
 }

@@ -111,7 +111,7 @@ const COLUMNS: &str = "id, folder, path, size, modified, format, title, type, tm
 
 pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>, rusqlite::Error> {
     let sql = format!("SELECT {COLUMNS} FROM media WHERE id = ?1");
-    connection.prepare_cached(&sql)?.query_row([id.as_str()], |row| read(row)).optional()
+    connection.prepare_cached(&sql)?.query_row([id.as_str()], read).optional()
 }
 
 pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusqlite::Error> {
@@ -139,7 +139,7 @@ pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusql
     let conditions = conditions.join(" AND ");
     let sql = format!("SELECT {COLUMNS} FROM media WHERE {conditions} ORDER BY sort, id LIMIT {limit}");
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| read(row))?;
+    let rows = statement.query_map(params_from_iter(values), read)?;
     let mut items = rows.collect::<Result<Vec<_>, _>>()?;
     let more = items.len() > query.limit;
     items.truncate(query.limit);
@@ -220,7 +220,10 @@ fn read(row: &Row<'_>) -> Result<Media, rusqlite::Error> {
         duration: row.get(13)?,
         renditions: parse(row, 14, &row.get::<_, String>(14)?)?,
         notes: parse(row, 15, &row.get::<_, String>(15)?)?,
-        moov: moov.0.zip(moov.1).map(|(start, end)| ByteRange { start: start.cast_unsigned(), end: end.cast_unsigned() }),
+        moov: moov
+            .0
+            .zip(moov.1)
+            .map(|(start, end)| ByteRange { start: start.cast_unsigned(), end: end.cast_unsigned() }),
     })
 }
 
@@ -233,7 +236,11 @@ fn path(row: &Row<'_>, column: usize) -> Result<PathBuf, rusqlite::Error> {
     Ok(OsString::from_vec(row.get(column)?).into())
 }
 
-fn parse<T: serde::de::DeserializeOwned>(_: &Row<'_>, column: usize, text: &str) -> Result<T, rusqlite::Error> {
+fn parse<T: serde::de::DeserializeOwned>(
+    _: &Row<'_>,
+    column: usize,
+    text: &str,
+) -> Result<T, rusqlite::Error> {
     serde_json::from_str(text).map_err(|error| damaged(column, &error.to_string()))
 }
 
@@ -300,7 +307,8 @@ pub(super) mod tests {
 
     #[test]
     fn pages_follow_each_other_without_gaps_or_repeats() {
-        let connection = filled(&["/films/b.mp4", "/films/A.mp4", "/films/c.mp4", "/films/x/a.mp4", "/films/d.mp4"]);
+        let connection =
+            filled(&["/films/b.mp4", "/films/A.mp4", "/films/c.mp4", "/films/x/a.mp4", "/films/d.mp4"]);
         let mut query = Query { folders: vec!["/films".into()], limit: 2, ..Query::default() };
         let mut seen = Vec::new();
         loop {
@@ -316,7 +324,8 @@ pub(super) mod tests {
 
     #[test]
     fn lists_are_narrowed_by_text_type_state_and_folder() {
-        let connection = filled(&["/films/Big Bunny (2008).mp4", "/films/Show S01E02.mp4", "/films/100%.mp4"]);
+        let connection =
+            filled(&["/films/Big Bunny (2008).mp4", "/films/Show S01E02.mp4", "/films/100%.mp4"]);
         let all = |query| names(&connection, Query { limit: 9, ..query });
         assert_eq!(all(Query { text: Some("BUNNY".into()), ..Query::default() }), ["Big Bunny (2008)"]);
         assert_eq!(all(Query { text: Some("%".into()), ..Query::default() }), ["100%"]);

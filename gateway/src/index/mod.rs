@@ -93,7 +93,11 @@ impl Index {
             schema::Error::TooNew { found, known } => Error::TooNew { path: folder.to_owned(), found, known },
             schema::Error::Sqlite(error) => error.into(),
         })?;
-        Ok(Self { writer: Writer::start(connection).map_err(failed)?, readers: Readers::new(path), _lock: lock })
+        Ok(Self {
+            writer: Writer::start(connection).map_err(failed)?,
+            readers: Readers::new(path),
+            _lock: lock,
+        })
     }
 
     /// A medium; `None` if there is none of this id.

@@ -66,7 +66,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
 
 /// Opens the database for reading.
 pub(super) fn connect_to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
 }

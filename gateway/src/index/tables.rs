@@ -4,7 +4,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::id::{Identity, MediaId};
 
-pub(super) fn get(connection: &Connection, id: MediaId, identity: Identity) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+pub(super) fn get(
+    connection: &Connection,
+    id: MediaId,
+    identity: Identity,
+) -> Result<Option<Vec<u8>>, rusqlite::Error> {
     connection
         .prepare_cached("SELECT movie FROM tables WHERE media = ?1 AND size = ?2 AND modified = ?3")?
         .query_row(params![id.as_str(), identity.size.cast_signed(), identity.modified], |row| row.get(0))
@@ -18,7 +22,9 @@ pub(super) fn put(
     movie: &[u8],
 ) -> Result<(), rusqlite::Error> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO tables (media, size, modified, movie) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO tables (media, size, modified, movie) VALUES (?1, ?2, ?3, ?4)",
+        )?
         .execute(params![id.as_str(), identity.size.cast_signed(), identity.modified, movie])?;
     Ok(())
 }

@@ -18,9 +18,11 @@ pub(super) struct Changes {
 }
 
 pub(super) fn compare(known: Vec<Known>, found: Vec<Found>) -> Changes {
-    let mut known: HashMap<PathBuf, Known> = known.into_iter().map(|known| (known.path.clone(), known)).collect();
+    let mut known: HashMap<PathBuf, Known> =
+        known.into_iter().map(|known| (known.path.clone(), known)).collect();
     let same = |known: &Known, found: &Found| known.identity == found.identity && known.format == FORMAT;
-    let changed = found.into_iter().filter(|found| !known.remove(&found.path).is_some_and(|known| same(&known, found)));
+    let changed =
+        found.into_iter().filter(|found| !known.remove(&found.path).is_some_and(|known| same(&known, found)));
     let changed = changed.collect();
     let mut gone: Vec<_> = known.into_values().map(|known| known.id).collect();
     gone.sort();

@@ -9,7 +9,7 @@ mod compare;
 mod look;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -130,14 +130,14 @@ impl Ingest {
         outcome
     }
 
-    async fn changes(&self, folder: &PathBuf) -> Result<Changes, Box<dyn std::error::Error + Send + Sync>> {
-        let walked = folder.clone();
+    async fn changes(&self, folder: &Path) -> Result<Changes, Box<dyn std::error::Error + Send + Sync>> {
+        let walked = folder.to_owned();
         let found = tokio::task::spawn_blocking(move || walk::films(&walked)).await??;
-        let known = self.index.known(folder.clone()).await?;
+        let known = self.index.known(folder.to_owned()).await?;
         Ok(compare::compare(known, found))
     }
 
-    async fn put_right(&self, folder: &PathBuf, changes: Changes, outcome: &mut Outcome) {
+    async fn put_right(&self, folder: &Path, changes: Changes, outcome: &mut Outcome) {
         let started = Instant::now();
         let before = (outcome.ready, outcome.failed);
         self.waiting.store(changes.changed.len() as u64, Ordering::Relaxed);
@@ -164,8 +164,8 @@ impl Ingest {
     }
 
     /// Reads one film and puts what it is into the index.
-    async fn read(&self, folder: &PathBuf, found: Found) -> Read {
-        let (folder, options, path) = (folder.clone(), self.settings.options.clone(), found.path.clone());
+    async fn read(&self, folder: &Path, found: Found) -> Read {
+        let (folder, options, path) = (folder.to_owned(), self.settings.options.clone(), found.path.clone());
         let looked = tokio::task::spawn_blocking(move || look::look(&folder, &found, &options)).await;
         let Ok(Looked { media, tables }) = looked else {
             warn!(path = %path.display(), "reading a film ended without a result");

@@ -17,7 +17,9 @@ pub(super) fn watch(folders: &[PathBuf], stale: &Arc<Notify>) -> Option<impl Wat
         }
     };
     let mut watcher = notify::recommended_watcher(on_event)
-        .inspect_err(|error| warn!(%error, "folders are not watched: changes are seen at the next regular look"))
+        .inspect_err(
+            |error| warn!(%error, "folders are not watched: changes are seen at the next regular look"),
+        )
         .ok()?;
     for folder in folders {
         if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
@@ -41,7 +43,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().canonicalize().unwrap();
         let stale = Arc::new(Notify::new());
-        let watcher = watch(&[folder.clone()], &stale);
+        let watcher = watch(std::slice::from_ref(&folder), &stale);
         assert!(watcher.is_some());
         std::fs::create_dir(folder.join("new")).unwrap();
         stale.notified().await;

@@ -120,7 +120,9 @@ mod tests {
     fn text_is_the_same_after_either_coding() {
         let text = b"#EXTINF:4.0,\n1.m4s\n".repeat(200);
         let mut gunzipped = Vec::new();
-        flate2::read::GzDecoder::new(&Coding::Gzip.apply(&text).unwrap()[..]).read_to_end(&mut gunzipped).unwrap();
+        flate2::read::GzDecoder::new(&Coding::Gzip.apply(&text).unwrap()[..])
+            .read_to_end(&mut gunzipped)
+            .unwrap();
         let mut unbrotlied = Vec::new();
         let coded = Coding::Brotli.apply(&text).unwrap();
         brotli::Decompressor::new(&coded[..], 4096).read_to_end(&mut unbrotlied).unwrap();

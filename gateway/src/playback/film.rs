@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use segmenter::manifest::{Layout, Manifest, State};
-use segmenter::render::{Body, Labels};
+use segmenter::manifest::{Layout, Manifest, Segment, State};
+use segmenter::render::{Body, Captions, Labels, Output};
 use segmenter::track::Kind;
 use sha2::{Digest, Sha256};
 
@@ -15,7 +15,7 @@ use crate::cache::Weight;
 use crate::clock::Clock;
 use crate::id::MediaId;
 use crate::index::Media;
-use crate::source::{FORMAT, OpenFilm};
+use crate::source::{self, FORMAT, OpenFilm};
 use crate::title::Type;
 
 /// How long a film's file is taken to be what it was without looking. The folder's watcher is mostly faster.
@@ -43,7 +43,14 @@ impl Film {
             state: State::Ready,
         };
         let tag = tag(known.id, &open, target);
-        Self { id: known.id, labels, open, tag, looked_at: AtomicU64::new(clock.millis()), manifest: OnceLock::new() }
+        Self {
+            id: known.id,
+            labels,
+            open,
+            tag,
+            looked_at: AtomicU64::new(clock.millis()),
+            manifest: OnceLock::new(),
+        }
     }
 
     /// Its name in addresses.
@@ -71,9 +78,36 @@ impl Film {
         self.open.presentation.renditions().get(usize::from(rendition)).map_or(0, |output| output.segments())
     }
 
-    /// Its manifest. The first call walks the whole film: tens of milliseconds for hours of it.
-    pub fn manifest(&self) -> &Manifest {
-        self.manifest.get_or_init(|| self.open.presentation.manifest(&self.labels, Layout::Segments))
+    /// Its manifest. The first call walks the whole film and reads its captions: tens of milliseconds for hours of it.
+    ///
+    /// # Errors
+    /// When the file can't be read or is not what it was.
+    pub fn manifest(&self) -> Result<&Manifest, source::Error> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(manifest);
+        }
+        let mut manifest = self.open.presentation.manifest(&self.labels, Layout::Segments);
+        for (rendition, listed) in manifest.renditions.iter_mut().enumerate() {
+            if self.open.presentation.renditions().get(rendition).is_some_and(Output::is_captions) {
+                self.measure_captions(rendition, &mut listed.segments)?;
+            }
+        }
+        Ok(self.manifest.get_or_init(|| manifest))
+    }
+
+    /// The segmenter reads nothing, so it can only guess how long captions will be once they are WebVTT files.
+    fn measure_captions(&self, rendition: usize, segments: &mut [Segment]) -> Result<(), source::Error> {
+        for (number, segment) in (1..).zip(segments) {
+            if let Some(Body::Captions(captions)) = self.open.presentation.segment(rendition, number) {
+                segment.size = self.captions(&captions)?.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Captions as a WebVTT file.
+    pub(super) fn captions(&self, captions: &Captions) -> Result<String, source::Error> {
+        Ok(captions.text(&source::gather_each(&self.open.file, &captions.places)?))
     }
 
     /// Whether the file has been looked at in the last second; if not, the caller does it now.
@@ -90,10 +124,12 @@ impl Film {
     pub(super) fn head(&self, item: Item) -> Option<Head> {
         let length = match item {
             Item::Init { rendition } => self.open.presentation.init(rendition.into()).len() as u64,
-            Item::Segment { rendition, number } => match self.open.presentation.segment(rendition.into(), number)? {
-                Body::Media(recipe) => recipe.size,
-                Body::Captions(_) => return None,
-            },
+            Item::Segment { rendition, number } => {
+                match self.open.presentation.segment(rendition.into(), number)? {
+                    Body::Media(recipe) => recipe.size,
+                    Body::Captions(_) => return None,
+                }
+            }
             _ => return None,
         };
         Some(self.media_head(item, length))

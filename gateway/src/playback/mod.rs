@@ -4,8 +4,12 @@
 //! ask for next is made ahead.
 
 mod content;
+#[cfg(test)]
+mod example;
 mod film;
 mod item;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::path::PathBuf;
@@ -167,19 +171,22 @@ impl Playback {
     ///
     /// # Errors
     /// When it is not there, or its bytes can't be had.
-    pub async fn content(self: &Arc<Self>, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Arc<Content>, Error> {
+    pub async fn content(
+        self: &Arc<Self>,
+        film: &Arc<Film>,
+        item: Item,
+        coding: Coding,
+    ) -> Result<Arc<Content>, Error> {
         let content = self.one(film, item, coding).await?;
-        if let Item::Segment { rendition, number } = item
-            && content.bytes.len() as u64 * AHEAD_SHARE <= self.room.hot
-        {
-            self.make_ahead(film, rendition, number);
-        }
+        self.look_ahead(film, item, &content);
         Ok(content)
     }
 
-    /// Whether an item is in memory.
-    pub fn is_hot(&self, film: &Film, item: Item, coding: Coding) -> bool {
-        self.hot.holds(&Key { film: film.tag(), item, coding: coding.of(item) })
+    /// An item that is in memory already.
+    pub async fn hot(self: &Arc<Self>, film: &Arc<Film>, item: Item, coding: Coding) -> Option<Arc<Content>> {
+        let content = self.hot.get(&Key { film: film.tag(), item, coding: coding.of(item) }).await?;
+        self.look_ahead(film, item, &content);
+        Some(content)
     }
 
     /// Bytes of segments and manifests in memory, and how many there are.
@@ -249,12 +256,16 @@ impl Playback {
     }
 
     /// Makes the segments that come after this one, in the background.
-    fn make_ahead(self: &Arc<Self>, film: &Arc<Film>, rendition: u16, number: u32) {
+    fn look_ahead(self: &Arc<Self>, film: &Arc<Film>, item: Item, content: &Content) {
+        let Item::Segment { rendition, number } = item else { return };
+        if content.bytes.len() as u64 * AHEAD_SHARE > self.room.hot {
+            return;
+        }
         let wanted: Vec<_> = (1..=AHEAD)
             .filter_map(|ahead| number.checked_add(ahead))
             .filter(|number| *number <= film.segments(rendition))
             .map(|number| Item::Segment { rendition, number })
-            .filter(|item| !self.is_hot(film, *item, Coding::Identity))
+            .filter(|item| !self.hot.holds(&Key { film: film.tag(), item: *item, coding: Coding::Identity }))
             .collect();
         if wanted.is_empty() {
             return;
@@ -280,13 +291,10 @@ fn make(film: &Film, item: Item) -> Result<Option<Content>, source::Error> {
         Item::Init { rendition } => Some(film.media(item, open.presentation.init(rendition.into()))),
         Item::Segment { rendition, number } => match open.presentation.segment(rendition.into(), number) {
             Some(Body::Media(recipe)) => Some(film.media(item, source::gather(&open.file, &recipe)?)),
-            Some(Body::Captions(captions)) => {
-                let samples = source::gather_each(&open.file, &captions.places)?;
-                Some(film.text(item, captions.text(&samples)))
-            }
+            Some(Body::Captions(captions)) => Some(film.text(item, film.captions(&captions)?)),
             None => None,
         },
-        _ => text::render(film, item).map(|text| film.text(item, text)),
+        _ => text::render(film, item)?.map(|text| film.text(item, text)),
     })
 }
 

@@ -3,17 +3,22 @@
 use segmenter::manifest::{dash, hls, json};
 
 use super::{Film, Item};
+use crate::source;
 
 /// The text of an item; `None` for media, and where the film has no such item.
-pub(super) fn render(film: &Film, item: Item) -> Option<String> {
-    let manifest = film.manifest();
+pub(super) fn render(film: &Film, item: Item) -> Result<Option<String>, source::Error> {
+    let manifest = film.manifest()?;
     let rendition = |index: u16| manifest.renditions.get(usize::from(index));
-    match item {
+    Ok(match item {
         Item::Manifest => Some(json::json(manifest)),
         Item::Master => Some(hls::master(manifest)),
         Item::Mpd => Some(dash::mpd(manifest)),
-        Item::Playlist { rendition: index } => Some(hls::media(manifest, rendition(index)?)),
-        Item::Frames { rendition: index } => hls::iframes(manifest, rendition(index)?),
+        Item::Playlist { rendition: index } => {
+            rendition(index).map(|rendition| hls::media(manifest, rendition))
+        }
+        Item::Frames { rendition: index } => {
+            rendition(index).and_then(|rendition| hls::iframes(manifest, rendition))
+        }
         Item::Init { .. } | Item::Segment { .. } => None,
-    }
+    })
 }

@@ -29,7 +29,11 @@ impl OpenFilm {
     ///
     /// # Errors
     /// When the file can't be read, or holds no film.
-    pub fn open(path: &Path, options: &Options, kept: impl FnOnce(&SourceFile) -> Option<Movie>) -> Result<Self, Error> {
+    pub fn open(
+        path: &Path,
+        options: &Options,
+        kept: impl FnOnce(&SourceFile) -> Option<Movie>,
+    ) -> Result<Self, Error> {
         let file = SourceFile::open(path)?;
         let (movie, moov) = match kept(&file) {
             Some(movie) => (movie, None),

@@ -121,6 +121,8 @@ pub fn gather_each(source: &SourceFile, ranges: &[ByteRange]) -> Result<Vec<Byte
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
+
     use super::*;
     use proptest::prelude::*;
 

@@ -3,8 +3,9 @@
 use segmenter::bytes::{ByteRange, Span};
 use segmenter::demux::Demuxer;
 use segmenter::isobmff::Movie;
+use sha2::{Digest, Sha256};
 
-use super::{Error, SourceFile};
+use super::{Error, FORMAT, SourceFile};
 
 /// Bytes read at once: the header of a box, and mostly the small boxes behind it.
 const READ: u64 = 64 << 10;
@@ -27,12 +28,21 @@ pub fn read_movie(source: &SourceFile) -> Result<(Movie, ByteRange), Error> {
     Ok((movie, place))
 }
 
-/// A timeline as a blob.
+/// A timeline as a blob: version, checksum, contents.
 pub fn encode(movie: &Movie) -> Option<Vec<u8>> {
-    postcard::to_stdvec(movie).ok()
+    let contents = postcard::to_stdvec(movie).ok()?;
+    Some([&FORMAT.to_be_bytes()[..], &checksum(&contents), &contents].concat())
 }
 
 /// A timeline from its blob; `None` when the blob was written by another version or is damaged.
 pub fn decode(blob: &[u8]) -> Option<Movie> {
-    postcard::from_bytes(blob).ok()
+    let (version, rest) = blob.split_first_chunk()?;
+    let (sum, contents) = rest.split_first_chunk()?;
+    let sound = u32::from_be_bytes(*version) == FORMAT && checksum(contents) == *sum;
+    sound.then(|| postcard::from_bytes(contents).ok())?
+}
+
+fn checksum(contents: &[u8]) -> [u8; 8] {
+    let digest: [u8; 32] = Sha256::digest(contents).into();
+    std::array::from_fn(|at| digest[at])
 }
