@@ -1,11 +1,10 @@
-//! What a track is: its clock, its sample entries, its place on the timeline and on the screen. Not its samples.
+//! What is said of a track: its number, its kind, its place on the timeline and on the screen.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::isobmff::SampleEntry;
-use crate::time::{Ticks, Timescale};
+use crate::time::Ticks;
 
 /// `track_ID` of a track in its source (8.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,34 +47,6 @@ impl fmt::Display for Kind {
             Self::Audio => "audio",
             Self::Text => "text",
         })
-    }
-}
-
-/// One track of a source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    /// Its number in the source.
-    pub id: TrackId,
-    /// What a player does with it.
-    pub kind: Kind,
-    /// Clock of its samples.
-    pub timescale: Timescale,
-    /// BCP 47, `None` when the source does not say.
-    pub language: Option<String>,
-    /// Its name for people, where it has one of its own.
-    pub name: Option<String>,
-    /// Sample entries; samples refer to them by number, from 1. Never empty.
-    pub entries: Vec<SampleEntry>,
-    /// Which part of it is shown, and when.
-    pub edits: Edits,
-    /// How it is shown.
-    pub display: Display,
-}
-
-impl Track {
-    /// The entry most of what is said about the track is taken from: the first.
-    pub fn entry(&self) -> Option<&SampleEntry> {
-        self.entries.first()
     }
 }
 

@@ -6,12 +6,12 @@
 use std::fmt;
 
 use crate::bytes::ByteRange;
-use crate::isobmff::SampleTable;
+use crate::isobmff::{SampleTable, Track};
 use crate::plan::TrackPlan;
 use crate::render::Presentation;
 use crate::sample::Sample;
 use crate::time::Ticks;
-use crate::track::{Kind, Track};
+use crate::track::Kind;
 
 /// Something that is wrong with a segmented film.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod language;
 mod moof;
 mod movie;
 mod tables;
+mod track;
 mod write;
 
 pub use boxes::FourCc;
@@ -26,4 +27,5 @@ pub(crate) use moof::Fragments;
 pub(crate) use movie::{AuxPlace, Moov};
 pub use movie::{Movie, MovieError, MovieTrack, Skipped};
 pub use tables::{Cursor, MAX_SAMPLES, SampleTable, TableError};
+pub use track::Track;
 pub use write::Writer;

@@ -10,8 +10,9 @@ use super::moof::{self, Defaults, Fragments};
 use super::tables::{SampleTable, TableError};
 use super::{Format, language};
 use crate::bytes::ByteRange;
+use crate::isobmff::Track;
 use crate::time::{Ticks, Timescale};
-use crate::track::{Display, Edits, Kind, Track, TrackId};
+use crate::track::{Display, Edits, Kind, TrackId};
 
 /// A film's timeline: its tracks and where each of their samples lies. What fragments say is already in the tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,11 +6,11 @@ use std::ops::Range;
 
 use super::TRACK;
 use crate::bytes::ByteRange;
-use crate::isobmff::{Aux, Grouping, Writer};
+use crate::isobmff::{Aux, Grouping, Track, Writer};
 use crate::manifest;
 use crate::sample::Sample;
 use crate::time::Ticks;
-use crate::track::{Kind, Track};
+use crate::track::Kind;
 
 /// A fragment lasts at least this part of a second, so that tracks of sync samples alone are not all headers.
 const SHORTEST_FRAGMENT: i64 = 2;

@@ -4,9 +4,9 @@ use ::bytes::Bytes;
 
 use super::TRACK;
 use super::fragment::{NON_SYNC, SYNC};
-use crate::isobmff::{Grouping, Movie, Writer, file_type};
+use crate::isobmff::{Grouping, Movie, Track, Writer, file_type};
 use crate::time::Ticks;
-use crate::track::{Kind, Track};
+use crate::track::Kind;
 
 /// The init segment of one track. `hidden` is how much of its media time lies before presentation time zero.
 pub(crate) fn init(movie: &Movie, track: &Track, groups: &[Grouping], hidden: Ticks) -> Bytes {

@@ -289,8 +289,11 @@ impl<'a> Staging<'a> {
         let path = out.join(STAGING);
         let lock = File::open(out).map_err(Error::io("opening", out))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| Error::Busy(out.to_owned()))?;
-        let mut entries = fs::read_dir(out).map_err(Error::io("reading", out))?;
-        let occupied = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != STAGING));
+        // A run that was cut off while it published left its staging folder, and no manifest.
+        let cut_off = path.exists() && !out.join(MANIFEST).exists();
+        let ours = |name: &str| name == STAGING || (cut_off && is_output(name));
+        let mut entries = fs::read_dir(out).map_err(Error::io("reading", out))?.flatten();
+        let occupied = entries.any(|entry| !ours(&entry.file_name().to_string_lossy()));
         if occupied && !force {
             return Err(Error::NotEmpty(out.to_owned()));
         }
@@ -344,4 +347,28 @@ fn remove(path: &Path) -> Result<(), Error> {
         Err(_) => Ok(()),
     };
     removed.map_err(Error::io("removing", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_cut_off_while_it_published_does_not_stand_in_the_way() {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path();
+        fs::create_dir(out.join(STAGING)).unwrap();
+        fs::create_dir(out.join("v1")).unwrap();
+        drop(Staging::create(out, false).unwrap());
+        // Without the staging folder, nothing says that `v1` is not somebody's own.
+        assert!(matches!(Staging::create(out, false), Err(Error::NotEmpty(_))));
+    }
+
+    #[test]
+    fn what_was_not_published_is_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("film");
+        drop(Staging::create(&out, false).unwrap());
+        assert!(!out.exists());
+    }
 }

@@ -2,9 +2,9 @@
 //! the video, or evenly spaced ones where there is none.
 
 use super::{Cut, Error, Found, MAX_SEGMENTS, Source, TrackPlan};
-use crate::isobmff::Cursor;
+use crate::isobmff::{Cursor, Track};
 use crate::time::Ticks;
-use crate::track::{Kind, Track};
+use crate::track::Kind;
 
 /// What an audio decoder is given before the first sample that is heard, where the track does not say.
 const PRE_ROLL_MILLIS: i64 = 100;

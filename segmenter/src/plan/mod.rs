@@ -193,7 +193,7 @@ fn gcd(a: u32, b: u32) -> u32 {
 
 /// A track with what cutting needs to know.
 struct Source<'a> {
-    track: &'a crate::track::Track,
+    track: &'a crate::isobmff::Track,
     table: &'a SampleTable,
     len: u64,
     fragmented: bool,
