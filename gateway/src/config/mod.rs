@@ -169,6 +169,12 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_this_sample() {
+        let readme = include_str!("../../../README.md");
+        assert!(readme.contains(&format!("```toml\n{}```", sample())), "copy sample.toml into README.md");
+    }
+
+    #[test]
     fn an_address_is_written_in_several_ways() {
         for (text, expected) in
             [("127.0.0.1:80", "127.0.0.1:80"), ("localhost:1", "127.0.0.1:1"), (":9", "[::]:9")]

@@ -24,7 +24,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::id::MediaId;
 use crate::index::{self, Index};
-use crate::source::{self, OpenFilm};
+use crate::source::{self, Buffers, OpenFilm};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
@@ -102,6 +102,7 @@ pub struct Playback {
     films: Cache<MediaId, Film>,
     hot: Cache<Key, Content>,
     room: Room,
+    buffers: Buffers,
     gathering: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
 }
@@ -137,6 +138,7 @@ impl Playback {
             films: Cache::new(room.tables),
             hot: Cache::new(room.hot),
             room,
+            buffers: Buffers::default(),
             gathering: Arc::new(Semaphore::new(GATHER_AT_ONCE)),
             ahead: Arc::new(Semaphore::new(AHEAD_AT_ONCE)),
         }
@@ -221,9 +223,9 @@ impl Playback {
 
     async fn make(&self, film: &Arc<Film>, item: Item) -> Result<Content, Error> {
         let _turn = self.gathering.acquire().await.map_err(|_| Error::Ending)?;
-        let film = Arc::clone(film);
+        let (film, buffers) = (Arc::clone(film), self.buffers.clone());
         let media = film.id();
-        let made = blocking(move || make(&film, item)).await?;
+        let made = blocking(move || make(&film, item, &buffers)).await?;
         made.map_err(|source| Error::Source { media, source: Arc::new(source) })?.ok_or(Error::NoItem(media))
     }
 
@@ -285,12 +287,14 @@ impl Playback {
 }
 
 /// Makes an item; `None` if the film has no such item. Blocks.
-fn make(film: &Film, item: Item) -> Result<Option<Content>, source::Error> {
+fn make(film: &Film, item: Item, buffers: &Buffers) -> Result<Option<Content>, source::Error> {
     let open = film.open();
     Ok(match item {
         Item::Init { rendition } => Some(film.media(item, open.presentation.init(rendition.into()))),
         Item::Segment { rendition, number } => match open.presentation.segment(rendition.into(), number) {
-            Some(Body::Media(recipe)) => Some(film.media(item, source::gather(&open.file, &recipe)?)),
+            Some(Body::Media(recipe)) => {
+                Some(film.media(item, source::gather(&open.file, &recipe, buffers)?))
+            }
             Some(Body::Captions(captions)) => Some(film.text(item, film.captions(&captions)?)),
             None => None,
         },

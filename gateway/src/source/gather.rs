@@ -9,7 +9,8 @@ use bytes::Bytes;
 use segmenter::bytes::ByteRange;
 use segmenter::render::{Part, Recipe};
 
-use super::{Error, SourceFile};
+use super::buffers::Lent;
+use super::{Buffers, Error, SourceFile};
 
 /// Bytes of the window.
 const WINDOW: u64 = 256 << 10;
@@ -19,14 +20,16 @@ const GAP: u64 = 8 << 10;
 /// A stretch of the source that has been read.
 struct Window<'a> {
     source: &'a SourceFile,
-    buffer: Vec<u8>,
+    buffer: Lent,
     holds: ByteRange,
 }
 
 impl<'a> Window<'a> {
-    fn over(source: &'a SourceFile, ranges: impl Iterator<Item = ByteRange>) -> Self {
+    fn over(source: &'a SourceFile, buffers: &Buffers, ranges: impl Iterator<Item = ByteRange>) -> Self {
         let needed = ranges.map(ByteRange::len).sum::<u64>().saturating_mul(2).clamp(1, WINDOW);
-        let buffer = vec![0; usize::try_from(needed).unwrap_or(1)];
+        let needed = usize::try_from(needed).unwrap_or(1);
+        let mut buffer = buffers.take(needed);
+        buffer.bytes.resize(needed, 0);
         Self { source, buffer, holds: ByteRange::default() }
     }
 
@@ -38,18 +41,18 @@ impl<'a> Window<'a> {
                 self.fill(at, reach.max(range.end))?;
             }
             let end = range.end.min(self.holds.end);
-            out.extend_from_slice(&self.buffer[self.index(at)..self.index(end)]);
+            out.extend_from_slice(&self.buffer.bytes[self.index(at)..self.index(end)]);
             at = end;
         }
         Ok(())
     }
 
     fn fill(&mut self, start: u64, reach: u64) -> Result<(), Error> {
-        let end = reach.min(start.saturating_add(self.buffer.len() as u64));
+        let end = reach.min(start.saturating_add(self.buffer.bytes.len() as u64));
         self.holds = ByteRange::default();
         let holds = ByteRange { start, end };
-        let len = usize::try_from(holds.len()).unwrap_or(usize::MAX).min(self.buffer.len());
-        self.source.read(&mut self.buffer[..len], start)?;
+        let len = usize::try_from(holds.len()).unwrap_or(usize::MAX).min(self.buffer.bytes.len());
+        self.source.read(&mut self.buffer.bytes[..len], start)?;
         self.holds = holds;
         Ok(())
     }
@@ -88,19 +91,19 @@ fn reaches(ranges: &[ByteRange]) -> Vec<u64> {
 ///
 /// # Errors
 /// When the file can't be read or is not what it was.
-pub fn gather(source: &SourceFile, recipe: &Recipe) -> Result<Bytes, Error> {
+pub fn gather(source: &SourceFile, recipe: &Recipe, buffers: &Buffers) -> Result<Bytes, Error> {
     let ranges: Vec<_> = recipe.ranges().collect();
     let mut reaches = reaches(&ranges).into_iter();
-    let mut window = Window::over(source, ranges.iter().copied());
-    let mut segment = Vec::with_capacity(usize::try_from(recipe.size).unwrap_or(0));
+    let mut window = Window::over(source, buffers, ranges.iter().copied());
+    let mut segment = buffers.take(usize::try_from(recipe.size).unwrap_or(0));
     for part in &recipe.parts {
         match part {
-            Part::Header(range) => segment.extend_from_slice(&recipe.header[range.clone()]),
-            Part::Source(range) => window.copy(*range, reaches.next().unwrap_or(0), &mut segment)?,
+            Part::Header(range) => segment.bytes.extend_from_slice(&recipe.header[range.clone()]),
+            Part::Source(range) => window.copy(*range, reaches.next().unwrap_or(0), &mut segment.bytes)?,
         }
     }
     source.unchanged()?;
-    Ok(segment.into())
+    Ok(segment.freeze())
 }
 
 /// The bytes of each range, by themselves.
@@ -108,7 +111,7 @@ pub fn gather(source: &SourceFile, recipe: &Recipe) -> Result<Bytes, Error> {
 /// # Errors
 /// As [`gather`].
 pub fn gather_each(source: &SourceFile, ranges: &[ByteRange]) -> Result<Vec<Bytes>, Error> {
-    let mut window = Window::over(source, ranges.iter().copied());
+    let mut window = Window::over(source, &Buffers::default(), ranges.iter().copied());
     let pieces = ranges.iter().zip(reaches(ranges)).map(|(range, reach)| {
         let mut piece = Vec::with_capacity(usize::try_from(range.len()).unwrap_or(0));
         window.copy(*range, reach, &mut piece)?;
@@ -182,7 +185,7 @@ mod tests {
                 expected.extend_from_slice(&bytes[start as usize..(start + len) as usize]);
             }
             recipe.size = expected.len() as u64;
-            prop_assert!(gather(&source, &recipe).unwrap() == expected);
+            prop_assert!(gather(&source, &recipe, &Buffers::default()).unwrap() == expected);
         }
     }
 }

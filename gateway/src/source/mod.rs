@@ -2,12 +2,14 @@
 //!
 //! Everything here blocks; callers put it where blocking is allowed.
 
+mod buffers;
 mod file;
 mod film;
 mod gather;
 mod tables;
 pub mod walk;
 
+pub use buffers::Buffers;
 pub use file::{Error, SourceFile};
 pub use film::{FORMAT, OpenFilm};
 pub use gather::{gather, gather_each};
