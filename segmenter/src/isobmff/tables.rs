@@ -2,7 +2,7 @@
 //!
 //! [`SampleTable`] keeps the bodies of `stts`, `ctts`, `stsz`/`stz2`, `stsc`, `stco`/`co64` and `stss`; a [`Cursor`] walks
 //! them sample by sample in constant memory and is small enough to keep one for every cut. Fragments are turned into
-//! the same tables by [`TableBuilder`](super::TableBuilder), so that every room above knows one kind of film.
+//! the same tables by `TableBuilder`, so that every room above knows one kind of film.
 //!
 //! # Why
 //! A three-hour film has some 800,000 samples. Expanded they take 50 MB; as they lie in the file, 7. Reading a

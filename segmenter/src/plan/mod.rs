@@ -1,6 +1,6 @@
 //! Where to cut: sample tables and options in, a list of cuts out. Never touches payload, never decides how bytes are written.
 //!
-//! Video is cut at sync samples ([`video`]); audio and text follow it ([`follow`]). All renditions share one timeline: the
+//! Video is cut at sync samples (`video`); audio and text follow it (`follow`). All renditions share one timeline: the
 //! presentation time of the source after its edit list, less [`Plan::origin`].
 //!
 //! # Why
