@@ -57,7 +57,7 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         cut_off: 0,
     };
     let mut next = 0;
-    let mut due = false;
+    let (mut due, mut first) = (false, None);
     let mut cursor = start;
     loop {
         let at = cursor;
@@ -66,10 +66,11 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         if edit_end.is_some_and(|end| time >= end) && !found.cuts.is_empty() {
             break;
         }
-        if !source.check(&sample, found.cuts.is_empty())? {
+        if !source.check(&sample, first.as_ref())? {
             found.cut_off = source.table.len() - sample.index;
             break;
         }
+        first.get_or_insert(sample);
         if found.cuts.is_empty() {
             (found.first, found.first_decode) = (time, sample.decode);
             found.cuts.push(Cut { at, time });

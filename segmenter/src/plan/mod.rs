@@ -52,6 +52,18 @@ pub enum Error {
     /// More segments than [`MAX_SEGMENTS`].
     #[error("track {0}: more than {MAX_SEGMENTS} segments")]
     TooManySegments(TrackId),
+    /// A composition offset differs from the first one by more than a run of samples can tell (8.8.8: 32 bits).
+    #[error(
+        "track {track}: sample {sample} has a composition offset of {offset} ticks, too far from the first one's"
+    )]
+    Offset {
+        /// Which track.
+        track: TrackId,
+        /// Number of the sample, from 0.
+        sample: u32,
+        /// Its offset.
+        offset: i32,
+    },
     /// Samples of an encrypted track have an entry that is not there.
     #[error("track {track}: sample {sample} uses sample entry {entry}, which is not there")]
     NoEntry {
@@ -219,10 +231,10 @@ impl<'a> Source<'a> {
 
     /// Whether a sample goes out: it lies in the source and names an entry that is there. `false` when the track ends
     /// before it: a recording that was cut off ends with its last whole sample.
-    fn check(&self, sample: &Sample, first: bool) -> Result<bool, Error> {
+    fn check(&self, sample: &Sample, first: Option<&Sample>) -> Result<bool, Error> {
         let track = self.track.id;
         if sample.place.end > self.len {
-            if self.fragmented && !first {
+            if self.fragmented && first.is_some() {
                 return Ok(false);
             }
             let end = sample.place.end;
@@ -230,6 +242,9 @@ impl<'a> Source<'a> {
         }
         if sample.entry == 0 || sample.entry as usize > self.track.entries.len() {
             return Err(Error::NoEntry { track, sample: sample.index, entry: sample.entry });
+        }
+        if first.is_some_and(|first| sample.offset.checked_sub(first.offset).is_none()) {
+            return Err(Error::Offset { track, sample: sample.index, offset: sample.offset });
         }
         Ok(true)
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
-use crate::isobmff::film::talkie;
+use crate::isobmff::film::{Frame, film, talkie};
 
 /// A film of so many seconds with a sync sample every `gop` frames, and its length in bytes.
 fn movie(seconds: u32, gop: u32) -> (Movie, u64) {
@@ -105,4 +105,14 @@ fn a_progressive_film_that_was_cut_off_is_refused() {
     let (movie, len) = movie(4, 25);
     let error = plan(&movie, len / 3, &Options::default()).unwrap_err();
     assert!(matches!(error, Error::SampleOutOfBounds { .. }), "{error}");
+}
+
+#[test]
+fn composition_offsets_that_a_fragment_cannot_tell_are_refused() {
+    let frame = |offset| Frame { duration: 512, offset, sync: true, bytes: vec![1] };
+    let source = film(&[frame(i32::MAX), frame(-2)], &[]);
+    let mut demuxer = Demuxer::new(source.len() as u64);
+    demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+    let error = plan(&demuxer.finish().unwrap(), source.len() as u64, &Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Offset { sample: 1, offset: -2, .. }), "{error}");
 }

@@ -18,15 +18,16 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
     let start = source.sync_before(source.first_shown());
     let mut walk = Walk { target: source.target, ..Walk::default() };
     let end = source.edits().presentation_end();
-    let mut cut_off = 0;
+    let (mut cut_off, mut first) = (0, None);
     let mut cursor = start;
     loop {
         let at = cursor;
         let Some(sample) = source.table.next(&mut cursor) else { break };
-        if !source.check(&sample, walk.gops.is_none())? {
+        if !source.check(&sample, first.as_ref())? {
             cut_off = source.table.len() - sample.index;
             break;
         }
+        first.get_or_insert(sample);
         let time = source.time(&sample);
         if end.is_none_or(|end| time < end) || walk.gops.is_none() {
             walk.last_shown = sample.index + 1;
@@ -45,7 +46,6 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
     let end = end.map_or(walk.end, |end| walk.end.min(end));
     let end_sample = walk.last_shown;
     let (lowest, cuts) = (walk.lowest, walk.finish(end, end_sample));
-    let first = source.table.walk(start).next();
     Ok(Found {
         first: first.map_or(Ticks::ZERO, |sample| source.time(&sample)),
         first_decode: first.map_or(Ticks::ZERO, |sample| sample.decode),
