@@ -1,6 +1,5 @@
 //! Films in a real browser: headless Chromium opens the pages as a person does, plays, and seeks.
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures;
 use crate::http::Client;
-use crate::program::{Running, eventually, line_after};
+use crate::program::{Running, eventually, line_after, serve};
 
 /// Chromium under ChromeDriver (W3C WebDriver); both end when it is dropped.
 struct Browser {
@@ -109,16 +108,7 @@ impl Drop for Browser {
 /// A gateway over the demo films, and the id of each by its title.
 fn gateway(data: &Path) -> (Running, String, Vec<(String, String)>) {
     let films = fixtures::repository().join("fixtures/media/films");
-    let arguments = [
-        OsStr::new("serve"),
-        films.as_os_str(),
-        OsStr::new("--listen"),
-        OsStr::new("127.0.0.1:0"),
-        OsStr::new("--data"),
-        data.as_os_str(),
-    ];
-    let (running, mut stdout) = Running::start(&arguments);
-    let address = line_after(&mut stdout, "listening on http://").expect("it says where it listens");
+    let (running, address) = serve(&films, data);
     let client = Client(address.clone());
     let entries = std::fs::read_dir(&films).expect("the demo films are made").flatten();
     let count = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).count();

@@ -157,6 +157,20 @@ impl Drop for Running {
     }
 }
 
+/// `segue serve FILMS` on a port of its own choice, with its data in `data`.
+pub(crate) fn serve_arguments<'a>(films: &'a Path, data: &'a Path) -> [&'a OsStr; 6] {
+    let [serve, listen, address, keep] = ["serve", "--listen", "127.0.0.1:0", "--data"].map(OsStr::new);
+    [serve, films.as_os_str(), listen, address, keep, data.as_os_str()]
+}
+
+/// Starts a gateway over a folder of films, and says at which address it listens.
+#[track_caller]
+pub(crate) fn serve(films: &Path, data: &Path) -> (Running, String) {
+    let (running, mut stdout) = Running::start(&serve_arguments(films, data));
+    let address = line_after(&mut stdout, "listening on http://").expect("it says where it listens");
+    (running, address)
+}
+
 /// Reads lines until one begins with `start`, and gives back the rest of it. `None` when the stream ends before.
 pub(crate) fn line_after(lines: &mut impl BufRead, start: &str) -> Option<String> {
     lines.lines().map_while(Result::ok).find_map(|line| line.strip_prefix(start).map(str::to_owned))

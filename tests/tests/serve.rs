@@ -14,7 +14,7 @@ use crate::faults;
 use crate::fixtures::path as fixture;
 use crate::http::{Client, Reply};
 use crate::packets::{self, Output, Source};
-use crate::program::{Running, eventually, line_after, segment, segue};
+use crate::program::{Running, eventually, segment, segue, serve, serve_arguments};
 
 /// A gateway over a folder of its own, with data of its own.
 struct Gateway {
@@ -40,16 +40,7 @@ impl Gateway {
     #[track_caller]
     fn start(place: TempDir) -> Self {
         let (films, data) = (place.path().join("films"), place.path().join("data"));
-        let arguments = [
-            OsStr::new("serve"),
-            films.as_os_str(),
-            OsStr::new("--listen"),
-            OsStr::new("127.0.0.1:0"),
-            OsStr::new("--data"),
-            data.as_os_str(),
-        ];
-        let (running, mut stdout) = Running::start(&arguments);
-        let address = line_after(&mut stdout, "listening on http://").expect("it says where it listens");
+        let (running, address) = serve(&films, &data);
         Self { client: Client(address), running, place }
     }
 
@@ -777,15 +768,7 @@ fn a_folder_that_is_not_there_a_port_that_is_taken_and_a_wrong_config_are_told_i
 fn two_gateways_do_not_share_one_data_folder() {
     let (gateway, _film) = Gateway::with_a_film();
     let (films, data) = (gateway.place.path().join("films"), gateway.place.path().join("data"));
-    let arguments = [
-        OsStr::new("serve"),
-        films.as_os_str(),
-        OsStr::new("--listen"),
-        OsStr::new("127.0.0.1:0"),
-        OsStr::new("--data"),
-        data.as_os_str(),
-    ];
-    segue(&arguments).refused();
+    segue(&serve_arguments(&films, &data)).refused();
     gateway.get("/health/live").with(200);
 }
 
