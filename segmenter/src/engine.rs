@@ -85,7 +85,7 @@ pub struct Segmenter {
 
 #[derive(Debug)]
 enum Stage {
-    Reading(Demuxer),
+    Reading(Box<Demuxer>),
     Cutting(Box<Cutting>),
     Failed(Error),
 }
@@ -106,7 +106,7 @@ impl Segmenter {
         Self {
             len,
             options,
-            stage: Stage::Reading(Demuxer::new(len)),
+            stage: Stage::Reading(Box::new(Demuxer::new(len))),
             held: Held::new(Self::HOLD),
             out: VecDeque::new(),
             asked: Vec::new(),
@@ -191,7 +191,7 @@ impl Segmenter {
 
     /// The timeline is known.
     fn begin(&mut self) -> Result<(), Error> {
-        let reading = std::mem::replace(&mut self.stage, Stage::Reading(Demuxer::new(0)));
+        let reading = std::mem::replace(&mut self.stage, Stage::Reading(Box::new(Demuxer::new(0))));
         let Stage::Reading(demuxer) = reading else { return Ok(()) };
         let presentation = Presentation::new(demuxer.finish()?, self.len, &self.options)?;
         for rendition in presentation.renditions().iter().filter(|rendition| !rendition.init().is_empty()) {

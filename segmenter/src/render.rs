@@ -178,7 +178,7 @@ impl Presentation {
             let MovieTrack { track, table } = &movie.tracks[plan.track];
             let number = &mut numbers[plan.kind as usize];
             *number += 1;
-            let captions = Movie::is_timed_text(track);
+            let captions = track.is_timed_text();
             let first = plan.cuts.first().and_then(|cut| table.walk(cut.at).next());
             Output {
                 id: format!("{}{number}", plan.kind.letter()),

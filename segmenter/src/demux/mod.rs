@@ -182,7 +182,7 @@ impl Demuxer {
         match self.step {
             Step::Box(at) => self.visit(at, bytes),
             Step::Moov(range) => {
-                let Moov { movie, fragments, aux } = Movie::read(&own(bytes, span))?;
+                let Moov { movie, fragments, aux } = Movie::read(&own(bytes, span), self.len)?;
                 self.place = Some(range);
                 self.aux = aux.into_iter().filter(|aux| aux.place.end <= self.len).collect();
                 let more = fragments.is_some();

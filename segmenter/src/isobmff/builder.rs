@@ -22,6 +22,14 @@ pub enum JoinError {
     /// More samples than a track may have.
     #[error("more than {MAX_SAMPLES} samples")]
     TooMany,
+    /// More samples than the source has bytes: a run may claim any number of samples without a byte for one of them.
+    #[error("{samples} samples are more than the {len} bytes of the source can hold")]
+    MoreThanBytes {
+        /// Samples of the track, those of the run included.
+        samples: u64,
+        /// Length of the source.
+        len: u64,
+    },
     /// The fragment starts before the samples already there are decoded.
     #[error("decode time goes back from {end} to {start}")]
     Backwards {
@@ -178,12 +186,13 @@ impl TableBuilder {
         self.chunk.samples = 0;
     }
 
-    /// Whether so many more samples may be added.
-    pub(super) fn expect_more(&self, samples: u32) -> Result<(), JoinError> {
-        match self.count.checked_add(samples) {
-            Some(count) if count <= MAX_SAMPLES => Ok(()),
-            _ => Err(JoinError::TooMany),
+    /// Whether so many more samples of a source of `len` bytes may be added.
+    pub(super) fn expect_more(&self, samples: u32, len: u64) -> Result<(), JoinError> {
+        let samples = u64::from(self.count) + u64::from(samples);
+        if samples > u64::from(MAX_SAMPLES) {
+            return Err(JoinError::TooMany);
         }
+        if samples > len { Err(JoinError::MoreThanBytes { samples, len }) } else { Ok(()) }
     }
 
     /// Adds a sample to the open chunk.

@@ -5,6 +5,7 @@ mod brands;
 mod builder;
 mod codec;
 mod columns;
+mod encryption;
 #[cfg(test)]
 pub(crate) mod film;
 mod groups;

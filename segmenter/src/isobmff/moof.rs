@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ::bytes::Bytes;
 
-use super::boxes::{Child, Fields, FourCc, child, children};
+use super::boxes::{Fields, FourCc, child, children};
 use super::builder::{FragmentSample, JoinError, TableBuilder};
+use super::encryption::{aux_sizes, first_aux_offset, sample_encryption};
 use super::groups::groups;
 use super::tables::SampleTable;
 use crate::time::Ticks;
@@ -33,9 +34,6 @@ mod trun {
 
 /// `sample_is_non_sync_sample` (8.8.3.1).
 const NON_SYNC: u32 = 0x1_0000;
-/// The PIFF form of `senc`, older than the standard's.
-const PIFF_SENC: [u8; 16] =
-    [0xa2, 0x39, 0x4f, 0x52, 0x5a, 0x9b, 0x4f, 0x14, 0xa2, 0x44, 0x6c, 0x42, 0x7c, 0x64, 0x8d, 0xf4];
 
 /// What is wrong with a fragment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,15 +89,29 @@ pub(crate) struct Defaults {
 }
 
 /// The tracks of a movie as their fragments come in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fragments {
+    /// Length of the source: what samples are claimed is measured against it.
+    len: u64,
     tracks: BTreeMap<TrackId, (Defaults, TableBuilder)>,
 }
 
 impl Fragments {
+    /// Of a source of `len` bytes.
+    pub(super) fn new(len: u64) -> Self {
+        Self { len, tracks: BTreeMap::new() }
+    }
+
     /// Takes in a track with what `moov` says of it.
-    pub(crate) fn add(&mut self, track: TrackId, defaults: Defaults, table: &SampleTable) {
+    pub(super) fn add(
+        &mut self,
+        track: TrackId,
+        defaults: Defaults,
+        table: &SampleTable,
+    ) -> Result<(), JoinError> {
+        TableBuilder::default().expect_more(table.len(), self.len)?;
         self.tracks.insert(track, (defaults, TableBuilder::new(table)));
+        Ok(())
     }
 
     /// Bytes all tables take so far.
@@ -125,7 +137,7 @@ impl Fragments {
                 None if head.base_is_moof => at,
                 None => previous_end,
             };
-            let whole = Whole { moof, at };
+            let whole = Whole { moof, at, len: self.len };
             previous_end = match self.tracks.get_mut(&head.track) {
                 Some((defaults, table)) => head.or(defaults).samples(
                     &whole,
@@ -145,6 +157,8 @@ impl Fragments {
 struct Whole<'a> {
     moof: &'a Bytes,
     at: u64,
+    /// Length of the source.
+    len: u64,
 }
 
 /// `tfhd` (8.8.7).
@@ -228,7 +242,7 @@ impl Head {
                     .ok_or(FragmentError::Place { at, track: self.track })?;
             }
             // A count that no track can have is refused before it is walked.
-            table.expect_more(run.count).map_err(join)?;
+            table.expect_more(run.count, whole.len).map_err(join)?;
             table.open_chunk(place, self.entry);
             let mut fields = run.samples;
             for index in 0..run.count {
@@ -323,69 +337,5 @@ impl<'a> Run<'a> {
     }
 }
 
-/// `senc` (ISO/IEC 23001-7 7.2), or the `uuid` box that came before it.
-struct SampleEncryption<'a> {
-    subsamples: bool,
-    count: u32,
-    entries: &'a [u8],
-}
-
-fn sample_encryption(traf: &[u8]) -> Option<SampleEncryption<'_>> {
-    children(traf).find_map(|child| match &child.code.0 {
-        b"senc" => SampleEncryption::read(child.body),
-        b"uuid" => SampleEncryption::read(child.body.strip_prefix(&PIFF_SENC)?),
-        _ => None,
-    })
-}
-
-impl<'a> SampleEncryption<'a> {
-    fn read(body: &'a [u8]) -> Option<Self> {
-        let mut fields = Fields::new(body);
-        let (_, flags) = fields.version_and_flags()?;
-        if flags & 1 != 0 {
-            fields.skip(20)?;
-        }
-        let count = fields.u32()?;
-        Some(Self { subsamples: flags & 2 != 0, count, entries: fields.rest() })
-    }
-
-    /// Bytes of the entry that `fields` stands at.
-    fn entry_len(&self, mut fields: Fields<'a>, iv_size: u8) -> Option<usize> {
-        let iv = usize::from(iv_size);
-        if !self.subsamples {
-            return Some(iv);
-        }
-        fields.skip(iv)?;
-        Some(iv + 2 + 6 * usize::from(fields.u16()?))
-    }
-}
-
-/// `saiz` (8.7.8): bytes of information for each of `count` samples.
-pub(super) fn aux_sizes(saiz: Child<'_>, count: u32) -> Option<Vec<u8>> {
-    let mut fields = Fields::new(saiz.body);
-    let (_, flags) = fields.version_and_flags()?;
-    if flags & 1 != 0 {
-        fields.skip(8)?;
-    }
-    let default = fields.u8()?;
-    let told = fields.u32()?.min(count) as usize;
-    let mut sizes = match default {
-        0 => fields.take(told)?.to_vec(),
-        _ => vec![default; told],
-    };
-    sizes.resize(count as usize, 0);
-    Some(sizes)
-}
-
-/// `saio` (8.7.9): where the information of the first chunk or run begins.
-pub(super) fn first_aux_offset(saio: Child<'_>) -> Option<u64> {
-    let mut fields = Fields::new(saio.body);
-    let (version, flags) = fields.version_and_flags()?;
-    if flags & 1 != 0 {
-        fields.skip(8)?;
-    }
-    if fields.u32()? == 0 {
-        return None;
-    }
-    if version == 0 { fields.u32().map(u64::from) } else { fields.u64() }
-}
+#[cfg(test)]
+mod tests;

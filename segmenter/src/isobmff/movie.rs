@@ -4,11 +4,12 @@ use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::{Fields, FourCc, Header, child, children};
-use super::codec::{self, SampleEntry, Subtitle};
+use super::builder::JoinError;
+use super::codec::{self, SampleEntry};
 use super::columns::Aux;
-use super::moof::{self, Defaults, Fragments};
+use super::moof::{Defaults, Fragments};
 use super::tables::{SampleTable, TableError};
-use super::{Format, language};
+use super::{encryption, language};
 use crate::bytes::ByteRange;
 use crate::isobmff::Track;
 use crate::time::{Ticks, Timescale};
@@ -70,6 +71,14 @@ pub enum MovieError {
         /// What is wrong.
         source: TableError,
     },
+    /// A track of a fragmented film begins with samples its fragments can't follow.
+    #[error("track {track}: {source}")]
+    Join {
+        /// Which track.
+        track: TrackId,
+        /// Why not.
+        source: JoinError,
+    },
 }
 
 /// What `moov` says, before fragments and information that lies elsewhere have been read.
@@ -92,8 +101,8 @@ pub(crate) struct AuxPlace {
 }
 
 impl Movie {
-    /// Reads a whole `moov` box, header included.
-    pub(crate) fn read(moov: &Bytes) -> Result<Moov, MovieError> {
+    /// Reads a whole `moov` box, header included, of a source of `len` bytes.
+    pub(crate) fn read(moov: &Bytes, len: u64) -> Result<Moov, MovieError> {
         let header = Header::read(moov).map_or(8, |header| usize::from(header.len));
         let body = moov.slice(header.min(moov.len())..);
         if child(&body, b"cmov").is_some() {
@@ -122,19 +131,20 @@ impl Movie {
             }
         }
         movie.fragmented |= movie.tracks.iter().all(|track| track.table.is_empty());
-        let fragments = movie.fragmented.then(|| movie.fragments(mvex.unwrap_or(&[])));
+        let fragments = movie.fragmented.then(|| movie.fragments(mvex.unwrap_or(&[]), len)).transpose()?;
         Ok(Moov { movie, fragments, aux })
     }
 
-    fn fragments(&self, mvex: &[u8]) -> Fragments {
-        let mut fragments = Fragments::default();
+    fn fragments(&self, mvex: &[u8], len: u64) -> Result<Fragments, MovieError> {
+        let mut fragments = Fragments::new(len);
         for MovieTrack { track, table } in &self.tracks {
             let mut defaults = track_extends(mvex, track.id).unwrap_or_default();
             defaults.iv_size =
                 track.entries.iter().find_map(|entry| entry.codec.protection.as_ref()).map(|p| p.iv_size);
-            fragments.add(track.id, defaults, table);
+            let added = fragments.add(track.id, defaults, table);
+            added.map_err(|source| MovieError::Join { track: track.id, source })?;
         }
-        fragments
+        Ok(fragments)
     }
 
     /// Puts in what the fragments said; tracks without a sample are left out.
@@ -377,15 +387,8 @@ fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
 /// Where `saiz` and `saio` of a progressive track say its encryption information lies, if in one piece (8.7.8, 8.7.9).
 fn aux_place(track: TrackId, stbl: &[u8], entry: &SampleEntry, samples: u32) -> Option<AuxPlace> {
     entry.codec.protection.as_ref()?;
-    let sizes = moof::aux_sizes(child(stbl, b"saiz")?, samples)?;
-    let start = moof::first_aux_offset(child(stbl, b"saio")?)?;
+    let sizes = encryption::aux_sizes(child(stbl, b"saiz")?, samples)?;
+    let start = encryption::first_aux_offset(child(stbl, b"saio")?)?;
     let len = sizes.iter().map(|&size| u64::from(size)).sum();
     (len > 0).then(|| AuxPlace { track, sizes, place: ByteRange::at(start, len) })
-}
-
-impl Movie {
-    /// Whether a track is 3GPP timed text, which goes out as WebVTT.
-    pub fn is_timed_text(track: &Track) -> bool {
-        track.entry().is_some_and(|entry| entry.codec.format == Format::Text(Subtitle::Tx3g))
-    }
 }

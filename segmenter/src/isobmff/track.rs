@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SampleEntry;
+use super::{Format, SampleEntry, Subtitle};
 use crate::time::Timescale;
 use crate::track::{Display, Edits, Kind, TrackId};
 
@@ -31,5 +31,10 @@ impl Track {
     /// The entry most of what is said about the track is taken from: the first.
     pub fn entry(&self) -> Option<&SampleEntry> {
         self.entries.first()
+    }
+
+    /// Whether it is 3GPP timed text, which goes out as WebVTT.
+    pub fn is_timed_text(&self) -> bool {
+        self.entry().is_some_and(|entry| entry.codec.format == Format::Text(Subtitle::Tx3g))
     }
 }

@@ -209,7 +209,8 @@ impl Run {
         };
         Self {
             duration: same(|sample| sample.duration),
-            size: same(Sample::size),
+            // Samples without a byte are told one by one: a mere count of them is nothing that a reader should believe.
+            size: same(Sample::size).filter(|&size| size > 0),
             flags,
             offsets: samples.iter().any(|sample| sample.offset != content.first_offset),
         }
