@@ -195,3 +195,6 @@ fn difference(pair: &Pair, plan: &TrackPlan, track: &Track, source: &Track) -> O
     }
     (from.entry != to.entry).then(|| "uses another sample entry".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,14 @@
 
 use std::io::Cursor;
 
-use ::bytes::Bytes;
+use ::bytes::{BufMut, Bytes};
 use mp4::{
     AacConfig, AudioObjectType, AvcConfig, ChannelConfig, MediaConfig, Mp4Config, Mp4Sample, Mp4Writer,
     SampleFreqIndex, TrackConfig, TrackType,
 };
+
+use super::columns::Aux;
+use super::{FourCc, Movie, Writer, codec};
 
 /// A sample to be written.
 #[derive(Clone, Debug)]
@@ -99,4 +102,29 @@ fn payload(kind: u8, number: u32, len: usize) -> Vec<u8> {
     let mut bytes = vec![kind; len + (number % 7) as usize];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
     bytes
+}
+
+/// Calls the first track of a film encrypted (`cenc`, initialisation vectors of 8 bytes); `information` is told in turn of
+/// its samples.
+pub(crate) fn encrypt(movie: &mut Movie, information: &[&[u8]]) {
+    let movie = &mut movie.tracks[0];
+    let mut entry = movie.track.entries[0].bytes.to_vec();
+    let original = entry[4..8].to_vec();
+    entry[4..8].copy_from_slice(b"encv");
+    Writer::new(&mut entry).boxed(b"sinf", |out| {
+        out.boxed(b"frma", |out| out.put(&original));
+        out.full(b"schm", 0, 0, |out| out.put(b"cenc\0\x01\0\0"));
+        out.boxed(b"schi", |out| {
+            out.full(b"tenc", 0, 0, |out| {
+                out.put(&[0, 0, 1, 8]);
+                out.zeros(16);
+            });
+        });
+    });
+    let len = u32::try_from(entry.len()).unwrap();
+    (&mut entry[..4]).put_u32(len);
+    movie.track.entries = vec![codec::read(&entry, FourCc(*b"vide")).unwrap()];
+    let told = || (0..movie.table.len() as usize).map(|sample| information[sample % information.len()]);
+    let sizes: Vec<_> = told().map(|information| u8::try_from(information.len()).unwrap()).collect();
+    movie.table.aux = Aux { sizes: sizes.into(), data: told().collect::<Vec<_>>().concat().into() };
 }

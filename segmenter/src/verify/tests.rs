@@ -1,0 +1,65 @@
+use super::*;
+use crate::bytes::Span;
+use crate::demux::Demuxer;
+use crate::isobmff::film::{encrypt, talkie};
+use crate::isobmff::{Movie, MovieTrack};
+use crate::mux::Part;
+use crate::plan::Options;
+use crate::render::Body;
+
+/// An initialisation vector alone; one with a subsample; one with a count of none.
+const PLAIN: &[u8] = &[1; 8];
+const SUBSAMPLE: &[u8] = &[2, 2, 2, 2, 2, 2, 2, 2, 0, 1, 0, 5, 0, 0, 0, 9];
+const NO_SUBSAMPLES: &[u8] = &[1, 1, 1, 1, 1, 1, 1, 1, 0, 0];
+
+fn demux(source: &::bytes::Bytes) -> Movie {
+    let mut demuxer = Demuxer::new(source.len() as u64);
+    demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+    demuxer.finish().unwrap()
+}
+
+/// A film whose pictures are encrypted as `information` tells, one after the other.
+fn encrypted(information: &[&[u8]]) -> Presentation {
+    let source = talkie(8, 25);
+    let mut movie = demux(&source);
+    encrypt(&mut movie, information);
+    Presentation::new(movie, source.len() as u64, &Options::default()).unwrap()
+}
+
+/// The first rendition as it is read back from its segments, with zeros for every sample.
+fn written(presentation: &Presentation) -> MovieTrack {
+    let output = &presentation.renditions()[0];
+    let mut bytes = output.init().to_vec();
+    for number in 1..=output.segments() {
+        let Some(Body::Media(recipe)) = presentation.segment(0, number) else { panic!("no recipe") };
+        for part in &recipe.parts {
+            match part {
+                Part::Header(range) => bytes.extend_from_slice(&recipe.header[range.clone()]),
+                Part::Source(range) => bytes.resize(bytes.len() + usize::try_from(range.len()).unwrap(), 0),
+            }
+        }
+    }
+    demux(&bytes.into()).tracks.remove(0)
+}
+
+fn faults(source: &Presentation, output: &MovieTrack) -> Vec<String> {
+    let faults = against(source, 0, (&output.track, &output.table), |_| true);
+    faults.iter().map(Fault::to_string).collect()
+}
+
+#[test]
+fn a_sample_without_subsamples_among_those_with_some_is_the_same_when_it_counts_none() {
+    let source = encrypted(&[SUBSAMPLE, PLAIN]);
+    let output = written(&source);
+    let told: Vec<_> =
+        output.table.walk(output.table.start()).map(|sample| output.table.aux().of(&sample)).collect();
+    assert_eq!(told[..4], [SUBSAMPLE, NO_SUBSAMPLES, SUBSAMPLE, NO_SUBSAMPLES]);
+    assert_eq!(faults(&source, &output), [""; 0]);
+}
+
+#[test]
+fn another_initialisation_vector_is_a_fault() {
+    let output = written(&encrypted(&[SUBSAMPLE, PLAIN]));
+    let other = encrypted(&[SUBSAMPLE, SUBSAMPLE]);
+    assert_eq!(faults(&other, &output), ["v1: sample 1: its encryption information is not the source's"]);
+}
