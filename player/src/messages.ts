@@ -80,6 +80,7 @@ export type EngineEvent =
   /** The playhead waits for bytes that the server doesn't have yet (`elsewhere`), or for the network (`offline`). */
   | { readonly type: "waiting"; readonly for: "elsewhere" | "offline" | null }
   | { readonly type: "stats"; readonly stats: Stats }
+  /** After a fatal one nothing more happens until `load`. */
   | { readonly type: "error"; readonly code: ErrorCode; readonly message: string; readonly fatal: boolean }
-  /** From a worker: what to set as `srcObject`. */
-  | { readonly type: "handle"; readonly handle: MediaSourceHandle };
+  /** What the `<video>` is to play: a MediaSource, or from a worker its handle. */
+  | { readonly type: "attach"; readonly source: MediaSource | MediaSourceHandle };
