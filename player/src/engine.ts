@@ -98,9 +98,8 @@ class Session implements Owner {
     const manifest = given === undefined ? await fetchManifest(url, signal) : readManifest(given, url);
     signal.throwIfAborted();
     this.feeds = this.streams(manifest);
-    const playable = this.feeds.flatMap(({ renditions }) => renditions.map(({ id }) => id));
     this.changed();
-    this.tell({ type: "manifest", manifest, playable });
+    this.tell({ type: "manifest", manifest, playable: this.playable() });
     await source.opened();
     signal.throwIfAborted();
     source.duration = manifest.duration;
@@ -136,6 +135,10 @@ class Session implements Owner {
     if (fit.length > 0) this.smooth = fit.map(({ id }) => id);
   }
 
+  private playable(): string[] {
+    return this.feeds.flatMap(({ renditions }) => renditions.map(({ id }) => id));
+  }
+
   private refreshed(manifest: Manifest): void {
     for (const feed of this.feeds) {
       const read = (known: Rendition): Rendition =>
@@ -143,6 +146,7 @@ class Session implements Owner {
       feed.renditions = feed.renditions.map(read);
       feed.rendition = read(feed.rendition);
     }
+    this.tell({ type: "manifest", manifest, playable: this.playable() });
     this.changed();
   }
 

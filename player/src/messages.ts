@@ -67,6 +67,7 @@ export interface Stats {
 
 /** Up: from the engine. */
 export type EngineEvent =
+  /** There is a manifest; told again whenever more of the medium has arrived. */
   | { readonly type: "manifest"; readonly manifest: Manifest; readonly playable: readonly string[] }
   /** The playhead is to be set. */
   | { readonly type: "jump"; readonly to: number; readonly from: number; readonly reason: "gap" | "nudge" }

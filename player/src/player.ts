@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Captions } from "./captions.js";
+import type { Captions } from "./captions.js";
 import { Engine } from "./engine.js";
 import type { Manifest, Rendition } from "./manifest.js";
 import type { Command, EngineEvent, Limits, Stats } from "./messages.js";
@@ -185,7 +185,7 @@ export class Player extends EventTarget {
       case "manifest":
         this.known = event.manifest;
         this.able = event.playable;
-        this.captions = new Captions(this.video, event.manifest);
+        void this.caption(event.manifest);
         break;
       case "jump":
         this.video.currentTime = event.to;
@@ -196,6 +196,17 @@ export class Player extends EventTarget {
       default:
     }
     this.dispatchEvent(new CustomEvent(event.type, { detail: event }));
+  }
+
+  /** Captions are no part of what a film needs to start. */
+  private async caption(manifest: Manifest): Promise<void> {
+    if (this.captions) {
+      this.captions.update(manifest);
+      return;
+    }
+    if (!manifest.renditions.some(({ kind }) => kind === "text")) return;
+    const { Captions } = await import("./captions.js");
+    if (this.known === manifest) this.captions = new Captions(this.video, manifest);
   }
 
   private attach(source: MediaSource | MediaSourceHandle): void {

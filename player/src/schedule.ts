@@ -113,7 +113,8 @@ function isWanted({ rendition, segment }: Piece, at: number, now: number, limits
 /** Sound never runs ahead of the video: on a thin link the video's bytes go first. */
 function beside(piece: Piece, at: number, now: number, video: Stream): Piece | null {
   const end = endOf(video.rendition);
-  const shown = now + ahead(video.buffered, now, HOLE);
+  // What the video itself lacks is no reason to wait: the hole is jumped once there is sound behind it.
+  const shown = Math.max(now + ahead(video.buffered, now, HOLE), front(video, Math.max(now, video.floor)));
   if (shown + HOLE >= end) return piece;
   const { segment } = piece;
   if (shown - now >= ENOUGH_VIDEO) return at <= shown + LEAD ? piece : null;

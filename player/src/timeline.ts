@@ -40,9 +40,9 @@ export function fragmentAt(segment: Segment, time: number): Fragment {
   return found;
 }
 
-/** The first fragment after `time` in its segment, if any. */
+/** The first fragment after `time` in its segment, if any; never the first of all, to which what comes before it belongs. */
 export function fragmentAfter(segment: Segment, time: number): Fragment | undefined {
-  return segment.fragments.find((fragment) => fragment.time > time + SAME);
+  return segment.fragments.find((fragment, i) => i > 0 && fragment.time > time + SAME);
 }
 
 /** What is fetched to play on from `time`: from its keyframe to the end of the segment. None past the end. */
