@@ -1,0 +1,65 @@
+import { expect } from "vitest";
+
+import { quiet, test } from "../support/theatre.js";
+
+const FILM = "frames/numbered.mp4";
+
+for (const worker of [false, true]) {
+  test(`a browser without MediaSource is one error that says so, worker ${worker ? "wanted" : "not wanted"}`, async ({
+    theatre,
+  }) => {
+    const before = "delete globalThis.MediaSource; delete globalThis.ManagedMediaSource;";
+    // A worker has a global scope of its own; where it can't be had the page is asked.
+    const { viewer } = await theatre.show(FILM, {
+      before: worker ? `${before} delete globalThis.Worker;` : before,
+      worker,
+    });
+    const { said } = await viewer.says("error");
+    expect(said.flatMap(({ event }) => (event.type === "error" ? [event] : []))).toMatchObject([
+      { code: "media-source", fatal: true },
+    ]);
+  });
+}
+
+test("where MediaSource can't be had in a worker, the page's own is used", async ({ theatre }) => {
+  const before = 'Object.defineProperty(MediaSource, "canConstructInDedicatedWorker", { value: false });';
+  const { viewer } = await theatre.show(FILM, { before, worker: true });
+  const notes = await viewer.past(1);
+  expect(notes.failures).toEqual([]);
+});
+
+/** As Safari has it: it says when it wants media, and takes none without that being heeded. */
+const managed = `
+  const Plain = MediaSource;
+  class ManagedMediaSource extends Plain {
+    streaming = true;
+    set onstartstreaming(heard) { this.addEventListener("startstreaming", heard); }
+    set onendstreaming(heard) { this.addEventListener("endstreaming", heard); }
+    constructor() { super(); globalThis.managed = this; }
+    turn(on) { this.streaming = on; this.dispatchEvent(new Event(on ? "startstreaming" : "endstreaming")); }
+  }
+  delete globalThis.MediaSource;
+  globalThis.ManagedMediaSource = ManagedMediaSource;
+  // Chromium takes only its own as srcObject.
+  const { set, get } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+  Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+    get() { return get.call(this); },
+    set(source) {
+      if (source instanceof Plain) this.src = URL.createObjectURL(source); else set.call(this, source);
+    },
+  });`;
+
+test("a managed media source plays, and is given media only as it wants", async ({ theatre }) => {
+  const { viewer, origin } = await theatre.show(FILM, { before: managed, limits: { ahead: 8, segments: 1 } });
+  await viewer.past(1);
+  expect(await viewer.page.evaluate(() => globalThis.recorder.video.disableRemotePlayback)).toBe(true);
+  await viewer.page.evaluate("managed.turn(false)");
+  await quiet(origin);
+  const before = origin.log.length;
+  await viewer.past(6);
+  expect(origin.log.length).toBe(before);
+  await viewer.page.evaluate("managed.turn(true)");
+  const notes = await viewer.past(14);
+  expect(origin.log.length).toBeGreaterThan(before);
+  expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
+});
