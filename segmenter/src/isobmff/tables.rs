@@ -294,10 +294,21 @@ impl SampleTable {
         cursor.next_sync == number
     }
 
-    /// Enters the next chunk: its place, how many samples it holds and which entry they use (8.7.4).
+    /// Enters the next chunk: its place, how many samples it holds and which entry they use.
+    #[inline]
     fn next_chunk(&self, cursor: &mut Cursor) -> Option<()> {
         cursor.place = self.chunks.get(cursor.chunk)?;
         cursor.chunk += 1;
+        if cursor.chunk >= cursor.chunks.end {
+            self.next_chunk_run(cursor);
+        }
+        cursor.chunk_left = cursor.chunks.samples;
+        Some(())
+    }
+
+    /// Finds the row of `stsc` for the chunk just entered (8.7.4).
+    #[cold]
+    fn next_chunk_run(&self, cursor: &mut Cursor) {
         while cursor.chunk >= cursor.chunks.end {
             let row = cursor.chunks.row as usize;
             let more = row + 1 < self.chunk_runs.len() / 12;
@@ -308,8 +319,6 @@ impl SampleTable {
                 entry: word(&self.chunk_runs, row * 3 + 2),
             };
         }
-        cursor.chunk_left = cursor.chunks.samples;
-        Some(())
     }
 
     /// Counts, run by run, the samples that lie in chunks.

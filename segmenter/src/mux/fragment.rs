@@ -71,6 +71,7 @@ pub(crate) fn recipe(content: &Content<'_>) -> Recipe {
     let mut recipe = Recipe::default();
     recipe.header.reserve(64 + fragments.len() * 160 + content.samples.len() * 12);
     recipe.fragments.reserve(fragments.len());
+    recipe.parts.reserve(fragments.len() + content.samples.len());
     let start = content.samples.first();
     for (i, range) in fragments.into_iter().enumerate() {
         let samples = &content.samples[range];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 
 use super::copy::{Copier, CopyError, Target};
 use super::{Error, Source, read_at};
@@ -98,19 +98,17 @@ type Measured = Vec<Vec<Segment>>;
 impl Writer<'_> {
     /// `{rendition}/init.mp4` and `{rendition}/{n}.m4s`.
     fn segment_files(&self, workers: usize) -> Result<Measured, Error> {
+        let mut folders = Vec::new();
         for rendition in self.presentation.renditions() {
-            let folder = self.folder.join(rendition.id());
-            fs::create_dir(&folder).map_err(Error::io("creating", &folder))?;
+            let folder = Folder::create(self.folder.join(rendition.id()))?;
             if !rendition.init().is_empty() {
-                write(&folder.join("init.mp4"), rendition.init())?;
+                write(&folder.path.join("init.mp4"), rendition.init())?;
             }
+            folders.push((folder, if rendition.is_captions() { "vtt" } else { "m4s" }));
         }
         self.in_turns(workers, |rendition, number| {
-            let output = &self.presentation.renditions()[rendition];
-            let ending = if output.is_captions() { "vtt" } else { "m4s" };
-            let path = self.folder.join(output.id()).join(format!("{number}.{ending}"));
-            let file = File::create(&path).map_err(Error::io("creating", &path))?;
-            Ok(Place { file: Opened::Own(file), path, at: 0 })
+            let (folder, ending) = &folders[rendition];
+            Ok(Place { file: Opened::Own(folder.file(&format!("{number}.{ending}"))?), at: 0 })
         })
     }
 
@@ -119,9 +117,7 @@ impl Writer<'_> {
         let mut files = Vec::new();
         for (index, rendition) in self.presentation.renditions().iter().enumerate() {
             if rendition.is_captions() {
-                let folder = self.folder.join(rendition.id());
-                fs::create_dir(&folder).map_err(Error::io("creating", &folder))?;
-                files.push(None);
+                files.push(Single::Captions(Folder::create(self.folder.join(rendition.id()))?));
                 continue;
             }
             let measure = |number| self.presentation.measure(index, number);
@@ -130,23 +126,22 @@ impl Writer<'_> {
             let path = self.folder.join(format!("{}.mp4", rendition.id()));
             let file = File::create(&path).map_err(Error::io("creating", &path))?;
             file.write_all_at(&head, 0).map_err(Error::io("writing", &path))?;
-            let ends = segments.iter().scan(head.len() as u64, |at, segment| {
+            let starts = segments.iter().scan(head.len() as u64, |at, segment| {
                 let start = *at;
                 *at += segment.size;
                 Some(start)
             });
-            files.push(Some((file, path, ends.collect::<Vec<_>>())));
+            files.push(Single::Media(file, starts.collect()));
         }
-        self.in_turns(workers, |rendition, number| match &files[rendition] {
-            Some((file, path, starts)) => {
-                Ok(Place { file: Opened::Shared(file), path: path.clone(), at: starts[number as usize - 1] })
-            }
-            None => {
-                let id = self.presentation.renditions()[rendition].id();
-                let path = self.folder.join(id).join(format!("{number}.vtt"));
-                let file = File::create(&path).map_err(Error::io("creating", &path))?;
-                Ok(Place { file: Opened::Own(file), path, at: 0 })
-            }
+        self.in_turns(workers, |rendition, number| {
+            Ok(match &files[rendition] {
+                Single::Media(file, starts) => {
+                    Place { file: Opened::Shared(file), at: starts[number as usize - 1] }
+                }
+                Single::Captions(folder) => {
+                    Place { file: Opened::Own(folder.file(&format!("{number}.vtt"))?), at: 0 }
+                }
+            })
         })
     }
 
@@ -209,10 +204,8 @@ impl Writer<'_> {
                     let samples =
                         captions.places.iter().map(|&at| read_at(&self.input.file, self.input.path, at));
                     let text = captions.text(&samples.collect::<Result<Vec<_>, _>>()?);
-                    place
-                        .file()
-                        .write_all_at(text.as_bytes(), 0)
-                        .map_err(Error::io("writing", &place.path))?;
+                    let written = place.file().write_all_at(text.as_bytes(), 0);
+                    written.map_err(Error::io("writing", self.folder))?;
                     segment.size = text.len() as u64;
                 }
             }
@@ -244,10 +237,40 @@ impl Writer<'_> {
     }
 }
 
+/// A folder of segments, held open: each file in it is a short name to the kernel.
+struct Folder {
+    path: PathBuf,
+    handle: File,
+}
+
+impl Folder {
+    fn create(path: PathBuf) -> Result<Self, Error> {
+        fs::create_dir(&path).map_err(Error::io("creating", &path))?;
+        let handle = File::open(&path).map_err(Error::io("opening", &path))?;
+        Ok(Self { path, handle })
+    }
+
+    /// A new file in it.
+    fn file(&self, name: &str) -> Result<File, Error> {
+        let how = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        match openat(&self.handle, name, how, Mode::from_raw_mode(0o666)) {
+            Ok(file) => Ok(file.into()),
+            Err(error) => Err(Error::io("creating", &self.path.join(name))(error.into())),
+        }
+    }
+}
+
+/// What becomes of a rendition where each is one file.
+enum Single {
+    /// The file, and where its segments begin.
+    Media(File, Vec<u64>),
+    /// Captions are a file a segment all the same.
+    Captions(Folder),
+}
+
 /// Where a segment goes.
 struct Place<'a> {
     file: Opened<'a>,
-    path: PathBuf,
     at: u64,
 }
 
