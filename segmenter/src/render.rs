@@ -324,6 +324,7 @@ impl Presentation {
             target: self.target,
             state: labels.state,
             layout,
+            version: None,
             renditions,
         }
     }

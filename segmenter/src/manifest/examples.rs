@@ -168,6 +168,7 @@ fn manifest(title: &str, renditions: Vec<Rendition>) -> Manifest {
         target: 4.0,
         state: State::Ready,
         layout: Layout::Segments,
+        version: None,
         renditions,
     }
 }

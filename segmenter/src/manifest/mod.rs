@@ -10,6 +10,7 @@ pub mod json;
 mod protection;
 mod rate;
 mod tree;
+mod version;
 
 #[cfg(test)]
 mod examples;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::isobmff::VideoRange;
 use crate::time::{Ticks, Timescale};
 use crate::track::Kind;
+pub use version::Version;
 
 /// A medium as players see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Manifest {
     pub state: State,
     /// How segments are laid out.
     pub layout: Layout,
+    /// What URLs of inits and segments carry, so that no cache mixes them with those the medium had before; `None` in a folder.
+    pub version: Option<Version>,
     /// Video first, then audio, then text.
     pub renditions: Vec<Rendition>,
 }

@@ -33,7 +33,7 @@ pub fn mpd(manifest: &Manifest) -> String {
         .holding([Element::new("Period")
             .with("id", 0)
             .with("start", "PT0S")
-            .holding(sets.iter().zip(0..).map(|(set, id)| set.element(id, manifest.layout)))])
+            .holding(sets.iter().zip(0..).map(|(set, id)| set.element(id, manifest)))])
         .document()
 }
 

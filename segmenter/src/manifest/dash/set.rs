@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::{Layout, Media, Protected, Rendition, protection};
+use super::super::{Manifest, Media, Protected, Rendition, Version, protection};
 use super::timing::{self, aspect};
 use super::xml::Element;
 use super::{describe, role};
@@ -35,10 +35,10 @@ impl<'a> AdaptationSet<'a> {
     }
 
     /// `AdaptationSet`, children in the order of the schema.
-    pub(super) fn element(&self, id: u32, layout: Layout) -> Element {
+    pub(super) fn element(&self, id: u32, manifest: &Manifest) -> Element {
         let kind = self.first.media.kind();
         let in_boxes = self.first.media != Media::WebVtt;
-        let [aligned, starts_with_sap] = match self.first.in_one_file(layout) {
+        let [aligned, starts_with_sap] = match self.first.in_one_file(manifest.layout) {
             true => ["subsegmentAlignment", "subsegmentStartsWithSAP"],
             false => ["segmentAlignment", "startWithSAP"],
         };
@@ -54,7 +54,7 @@ impl<'a> AdaptationSet<'a> {
             .holding(transfer(self.first))
             .holding(self.first.name.as_deref().map(|name| Element::new("Label").saying(name)))
             .holding([role(kind, self.is_first_of_kind)])
-            .holding(self.members.iter().map(|member| representation(member, layout)))
+            .holding(self.members.iter().map(|member| representation(member, manifest)))
     }
 }
 
@@ -114,19 +114,19 @@ fn transfer(rendition: &Rendition) -> Option<Element> {
     Some(Element::new("SupplementalProperty").with("schemeIdUri", scheme).with("value", value))
 }
 
-fn representation(rendition: &Rendition, layout: Layout) -> Element {
+fn representation(rendition: &Rendition, manifest: &Manifest) -> Element {
     let in_boxes = rendition.media != Media::WebVtt;
     let element = Element::new("Representation")
         .with("id", &rendition.id)
         .with_if("codecs", in_boxes.then_some(&rendition.codec))
         .with("bandwidth", rendition.bandwidth());
     let element = describe(element, rendition);
-    match rendition.in_one_file(layout) {
+    match rendition.in_one_file(manifest.layout) {
         true => {
-            let url = Element::new("BaseURL").saying(rendition.media_path(layout));
-            element.holding([url, segment_base(rendition)])
+            let url = Version::url(manifest.version, rendition.media_path(manifest.layout));
+            element.holding([Element::new("BaseURL").saying(url), segment_base(rendition)])
         }
-        false => element.holding([segment_template(rendition, layout)]),
+        false => element.holding([segment_template(rendition, manifest)]),
     }
 }
 
@@ -141,10 +141,11 @@ fn segment_base(rendition: &Rendition) -> Element {
 }
 
 /// One file a segment, by number.
-fn segment_template(rendition: &Rendition, layout: Layout) -> Element {
+fn segment_template(rendition: &Rendition, manifest: &Manifest) -> Element {
+    let url = |path| Version::url(manifest.version, path);
     let element = timing::clock(Element::new("SegmentTemplate"), rendition)
-        .with_if("initialization", rendition.init_path(layout))
-        .with("media", rendition.media_path(layout).replace("{n}", "$Number$"))
+        .with_if("initialization", rendition.init_path(manifest.layout).map(url))
+        .with("media", url(rendition.media_path(manifest.layout)).replace("{n}", "$Number$"))
         .with("startNumber", 1);
     element.holding([timing::timeline(rendition)])
 }

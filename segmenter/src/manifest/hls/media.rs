@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::super::extent::{self, Extent};
 use super::super::protection::{self, KeySystem, Pssh};
-use super::super::{Layout, Manifest, Protected, Rendition};
+use super::super::{Layout, Manifest, Protected, Rendition, Version};
 use super::HEADER;
 use super::attributes::Tag;
 use crate::bytes::ByteRange;
@@ -38,6 +38,7 @@ pub(super) fn pictures(rendition: &Rendition, layout: Layout) -> Option<Vec<Exte
 /// What both kinds of playlist are made of.
 struct Playlist<'a> {
     layout: Layout,
+    version: Option<Version>,
     rendition: &'a Rendition,
     extents: &'a [Extent],
     lengths: Vec<u64>,
@@ -46,7 +47,7 @@ struct Playlist<'a> {
 impl<'a> Playlist<'a> {
     fn new(manifest: &Manifest, rendition: &'a Rendition, extents: &'a [Extent]) -> Self {
         let lengths = extent::micros(rendition.timescale, extents);
-        Self { layout: manifest.layout, rendition, extents, lengths }
+        Self { layout: manifest.layout, version: manifest.version, rendition, extents, lengths }
     }
 
     /// The whole text; `range` says which bytes of its file an entry is, if not all.
@@ -59,7 +60,7 @@ impl<'a> Playlist<'a> {
             text.extend(keys(protected));
         }
         text.extend(self.map());
-        let path = self.relative(&self.rendition.media_path(self.layout));
+        let path = self.url(&self.rendition.media_path(self.layout));
         let (before, after) = path.split_once("{n}").unwrap_or((path.as_str(), ""));
         for (extent, micros) in self.extents.iter().zip(&self.lengths) {
             // Writing to a string does not fail.
@@ -80,14 +81,14 @@ impl<'a> Playlist<'a> {
         let path = self.rendition.init_path(self.layout)?;
         let range = format!("{}@0", self.rendition.init.len());
         let in_one_file = self.rendition.in_one_file(self.layout);
-        let tag = Tag::new("EXT-X-MAP").quoted("URI", &self.relative(&path));
+        let tag = Tag::new("EXT-X-MAP").quoted("URI", &self.url(&path));
         Some(tag.quoted_if("BYTERANGE", in_one_file.then_some(range.as_str())).line())
     }
 
-    /// `path` as seen from the rendition's folder, where its playlists lie.
-    fn relative(&self, path: &str) -> String {
+    /// `path` as seen from the rendition's folder, where its playlists lie, with the version.
+    fn url(&self, path: &str) -> String {
         let inside = path.strip_prefix(&self.rendition.id).and_then(|rest| rest.strip_prefix('/'));
-        inside.map_or_else(|| format!("../{path}"), str::to_owned)
+        Version::url(self.version, inside.map_or_else(|| format!("../{path}"), str::to_owned))
     }
 }
 

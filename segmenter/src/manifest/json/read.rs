@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::{Fragment, Layout, Manifest, Media, Protected, Segment};
+use super::super::{Fragment, Layout, Manifest, Media, Protected, Segment, Version};
 use super::document::{Document, Key, Range, Rendition};
 use super::{super as model, VERSION};
 use crate::isobmff::VideoRange;
@@ -73,12 +73,13 @@ impl TryFrom<Document> for Manifest {
             true => Layout::SingleFile,
             false => Layout::Segments,
         };
+        let version = document.renditions.first().and_then(|rendition| Version::of(&rendition.media));
         let mut renditions: Vec<model::Rendition> = Vec::with_capacity(document.renditions.len());
         for rendition in document.renditions {
             if renditions.iter().any(|known| known.id == rendition.id) {
                 return Err(Error::Twice(rendition.id));
             }
-            renditions.push(read_rendition(rendition, layout)?);
+            renditions.push(read_rendition(rendition, layout, version)?);
         }
         Ok(Self {
             id: document.id,
@@ -88,12 +89,17 @@ impl TryFrom<Document> for Manifest {
             target: document.target,
             state: document.state,
             layout,
+            version,
             renditions,
         })
     }
 }
 
-fn read_rendition(rendition: Rendition, layout: Layout) -> Result<model::Rendition, Error> {
+fn read_rendition(
+    rendition: Rendition,
+    layout: Layout,
+    version: Option<Version>,
+) -> Result<model::Rendition, Error> {
     if rendition.id.is_empty() || !rendition.id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Error::Id(rendition.id));
     }
@@ -116,8 +122,9 @@ fn read_rendition(rendition: Rendition, layout: Layout) -> Result<model::Renditi
         media,
         timescale,
     };
-    expect_url(&read.id, "media", Some(&rendition.media), Some(&read.media_path(layout)))?;
-    expect_url(&read.id, "init", rendition.init.as_deref(), read.init_path(layout).as_deref())?;
+    let url = |path| Version::url(version, path);
+    expect_url(&read.id, "media", Some(&rendition.media), Some(&url(read.media_path(layout))))?;
+    expect_url(&read.id, "init", rendition.init.as_deref(), read.init_path(layout).map(url).as_deref())?;
     if read.in_one_file(layout) && rendition.media_start.is_none() {
         return Err(Error::Field { id: read.id, field: "mediaStart" });
     }

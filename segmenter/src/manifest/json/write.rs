@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::{self as model, Layout, Manifest, Media, Protected, protection};
+use super::super::{self as model, Manifest, Media, Protected, Version, protection};
 use super::VERSION;
 use super::document::{Document, Key, Range, Rendition, Segments};
 use crate::isobmff::VideoRange;
@@ -19,13 +19,15 @@ impl From<&Manifest> for Document {
             duration: finite(manifest.duration).unwrap_or(0.0),
             target: finite(manifest.target).unwrap_or(0.0),
             state: manifest.state,
-            renditions: manifest.renditions.iter().map(|r| rendition(r, manifest.layout)).collect(),
+            renditions: manifest.renditions.iter().map(|r| rendition(r, manifest)).collect(),
         }
     }
 }
 
-fn rendition(rendition: &model::Rendition, layout: Layout) -> Rendition {
-    let init = rendition.init_path(layout);
+fn rendition(rendition: &model::Rendition, manifest: &Manifest) -> Rendition {
+    let layout = manifest.layout;
+    let url = |path| Version::url(manifest.version, path);
+    let init = rendition.init_path(layout).map(url);
     let in_one_file = rendition.in_one_file(layout);
     let blank = Rendition {
         id: rendition.id.clone(),
@@ -47,7 +49,7 @@ fn rendition(rendition: &model::Rendition, layout: Layout) -> Rendition {
         init_range: in_one_file.then_some([0, rendition.init.len() as u64]),
         init_data: init.as_ref().map(|_| BASE64_STANDARD.encode(&rendition.init)),
         init,
-        media: rendition.media_path(layout),
+        media: url(rendition.media_path(layout)),
         media_start: in_one_file.then_some(rendition.head),
         presentation_offset: rendition.presentation_offset.0,
         segments: segments(rendition),
