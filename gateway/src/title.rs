@@ -1,4 +1,4 @@
-//! What a file's name says of its film: the title, whether it is a movie or an episode, which one.
+//! What the names of a file and its folders say of its film: the title, whether it is a movie or an episode, which one.
 
 use std::path::Path;
 
@@ -40,18 +40,22 @@ pub struct Title {
     pub season: Option<u32>,
     /// Of an episode.
     pub episode: Option<u32>,
-    /// Number in the TMDB, where the name has it: `Title {tmdb-603}` or `Title [tmdbid-603]`.
+    /// Number in the TMDB, where a name has it: `Title {tmdb-603}` or `Title [tmdbid-603]`.
     pub tmdb: Option<u64>,
 }
 
 impl Title {
-    /// Reads a file's name.
+    /// Reads a file's name, and those of its folders for the number in the TMDB: libraries give a film a folder, and a show one with a
+    /// folder for each season.
     pub fn of_file(path: &Path) -> Self {
         let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let (tmdb, numbers) = (tmdb(&name), episode(&name));
+        let numbers = episode(&name);
+        let folders = path.ancestors().skip(1).take(if numbers.is_some() { 2 } else { 1 });
+        let mut folders = folders.filter_map(|folder| folder.file_name());
+        let tmdb = tmdb(&name).or_else(|| folders.find_map(|folder| self::tmdb(&folder.to_string_lossy())));
         let kind = match numbers {
             Some(_) => Some(Type::Tv),
-            None => year(&name).then_some(Type::Movie),
+            None => (year(&name) || tmdb.is_some()).then_some(Type::Movie),
         };
         Self {
             kind,
@@ -163,5 +167,15 @@ mod tests {
         assert_eq!(of("The Matrix (1999) {tmdb-603}.mp4").tmdb, Some(603));
         assert_eq!(of("The Matrix [tmdbid-603].mp4").tmdb, Some(603));
         assert_eq!(of("The Matrix {tmdb-x}.mp4").tmdb, None);
+        assert_eq!(of("/films/The Matrix {tmdb-603}/The Matrix.mp4").tmdb, Some(603));
+        assert_eq!(of("/tv/Show {tmdb-7}/Season 1/Show S01E02.mp4").tmdb, Some(7));
+        assert_eq!(of("/tv/Show {tmdb-7}/Season 1/Show S01E02 {tmdb-8}.mp4").tmdb, Some(8), "the file's own");
+    }
+
+    #[test]
+    fn what_has_a_tmdb_number_and_is_no_episode_is_a_movie() {
+        assert_eq!(of("The Matrix {tmdb-603}.mp4").kind, Some(Type::Movie));
+        let extra = of("/tv/Show {tmdb-7}/Season 1/Outtakes.mp4");
+        assert_eq!((extra.kind, extra.tmdb), (None, None));
     }
 }

@@ -8,9 +8,11 @@ mod layers;
 mod media;
 mod real;
 mod serve;
+mod titles;
 
 mod faults;
 mod fixtures;
+mod gateway;
 mod http;
 mod packets;
 mod program;

@@ -8,97 +8,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::faults;
 use crate::fixtures::path as fixture;
-use crate::http::{Client, Reply};
+use crate::gateway::{Gateway, add, problem};
 use crate::packets::{self, Output, Source};
-use crate::program::{Running, eventually, segment, segue, serve, serve_arguments};
-
-/// A gateway over a folder of its own, with data of its own.
-struct Gateway {
-    client: Client,
-    running: Running,
-    place: TempDir,
-}
-
-impl Gateway {
-    /// Serves copies of these fixtures, once all of them are listed.
-    #[track_caller]
-    fn over(fixtures: &[&str]) -> Self {
-        let place = tempfile::tempdir().expect("a temporary folder can be made");
-        fs::create_dir(place.path().join("films")).expect("a folder can be made");
-        for name in fixtures {
-            add(place.path(), name);
-        }
-        let gateway = Self::start(place);
-        eventually("every film is listed", || (gateway.items().len() == fixtures.len()).then_some(()));
-        gateway
-    }
-
-    #[track_caller]
-    fn start(place: TempDir) -> Self {
-        let (films, data) = (place.path().join("films"), place.path().join("data"));
-        let (running, address) = serve(&films, &data);
-        Self { client: Client(address), running, place }
-    }
-
-    /// Ends it as a service manager does, and starts it again over the same folders.
-    #[track_caller]
-    fn restarted(self) -> Self {
-        let Self { running, place, .. } = self;
-        assert_eq!(running.stop(), Some(0), "it ends cleanly when asked to");
-        Self::start(place)
-    }
-
-    fn get(&self, path: &str) -> Reply {
-        self.client.get(path)
-    }
-
-    fn items(&self) -> Vec<Value> {
-        self.get("/v1/media").with(200).json()["items"].as_array().expect("a list").clone()
-    }
-
-    /// `/v1/media/{id}` of the film with this title.
-    #[track_caller]
-    fn film(&self, title: &str) -> String {
-        let items = self.items();
-        let item = items
-            .iter()
-            .find(|item| item["title"] == title)
-            .unwrap_or_else(|| panic!("no {title} in {items:?}"));
-        format!("/v1/media/{}", item["id"].as_str().expect("an id is text"))
-    }
-
-    /// One film of 6 s, and its address.
-    #[track_caller]
-    fn with_a_film() -> (Self, String) {
-        let gateway = Self::over(&["edge/moov-last.mp4"]);
-        let film = gateway.film("moov-last");
-        (gateway, film)
-    }
-}
-
-/// Puts a copy of a fixture into the served folder, whole at once.
-fn add(place: &Path, name: &str) {
-    let source = fixture(name);
-    let file = source.file_name().expect("a fixture is a file");
-    let staged = place.join(file);
-    fs::copy(&source, &staged).expect("a fixture can be copied");
-    fs::rename(staged, place.join("films").join(file)).expect("a file can be moved");
-}
-
-/// What an error has to be: RFC 9457, with a code that stays.
-#[track_caller]
-fn problem(reply: &Reply, status: u16) {
-    assert_eq!(reply.status, status, "{reply}");
-    assert_eq!(reply.must("content-type"), "application/problem+json", "{reply}");
-    let body = reply.json();
-    assert_eq!(body["status"], status, "{reply}");
-    assert!(body["code"].as_str().is_some_and(|code| !code.is_empty()), "no code in {reply}");
-    assert!(body["title"].is_string(), "no title in {reply}");
-}
+use crate::program::{eventually, segment, segue, serve_arguments};
 
 // ---- list
 

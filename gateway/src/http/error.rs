@@ -24,6 +24,8 @@ pub(super) enum Kind {
     NotFound,
     /// No such medium.
     NoMedia,
+    /// No medium of such a title.
+    NoTitle,
     /// The medium has no such item.
     NoItem,
     /// The medium is known, and can't be played.
@@ -48,6 +50,7 @@ impl Kind {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing at this address"),
             Self::NoMedia => (StatusCode::NOT_FOUND, "no_such_media", "There is no such medium"),
+            Self::NoTitle => (StatusCode::NOT_FOUND, "no_such_title", "There is no medium of this title"),
             Self::NoItem => (StatusCode::NOT_FOUND, "no_such_item", "The medium has no such item"),
             Self::NotPlayable => (StatusCode::NOT_FOUND, "not_playable", "The medium can't be played"),
             Self::MethodNotAllowed => {

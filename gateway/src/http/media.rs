@@ -10,15 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::json;
 use super::error::{Kind, Problem};
+use super::paging::{self, Address, bad};
 use super::{Shared, tree};
 use crate::id::MediaId;
 use crate::index::{self, Media, Rendition};
 use crate::title::Type;
-
-/// Items of a page, unless asked for fewer or more.
-const PAGE: usize = 100;
-/// Items of a page at most.
-const LARGEST_PAGE: usize = 1000;
 
 /// Which media to list.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
@@ -41,10 +37,23 @@ pub(super) struct Asked {
 /// A page of the list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct List {
-    /// In the order of their titles.
+    /// In order: of their titles, or of seasons and episodes.
     items: Vec<Item>,
     /// Address of the next page; null when this is the last.
     next: Option<String>,
+}
+
+impl List {
+    /// A page of the index; `asked` is the address of such pages without its place in the list.
+    pub(super) fn of(page: index::Page, asked: impl FnOnce() -> Address) -> Self {
+        let next = page.next.map(|(key, id)| asked().at(&key, id));
+        Self { items: page.items.into_iter().map(Item::from).collect(), next }
+    }
+
+    /// Whether it holds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
 }
 
 /// A medium in the list.
@@ -120,25 +129,18 @@ pub(super) async fn list(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked.map_err(|error| bad(error.body_text()))?;
-    let limit = asked.limit.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(bad(format!("limit is 1 to {LARGEST_PAGE}")));
-    }
-    let after = asked
-        .cursor
-        .as_deref()
-        .map(|cursor| parse_cursor(cursor).ok_or_else(|| bad("cursor: not one of ours")));
+    let limit = paging::limit(asked.limit)?;
     let query = index::Query {
         folders: gateway.folders.clone(),
         text: asked.q.clone().filter(|text| !text.is_empty()),
         kind: asked.r#type,
         state: asked.state,
-        after: after.transpose()?,
+        after: paging::after(asked.cursor.as_deref())?,
         limit,
+        ..index::Query::default()
     };
-    let page = gateway.index.list(query).await?;
-    let next = page.next.map(|(sort, id)| asked.address(limit, &cursor(&sort, id)));
-    Ok(json(&method, &headers, &List { items: page.items.into_iter().map(Item::from).collect(), next }))
+    let list = List::of(gateway.index.list(query).await?, || asked.address(limit));
+    Ok(json(&method, &headers, &list))
 }
 
 /// Show a medium.
@@ -169,60 +171,21 @@ pub(super) async fn served(gateway: &Shared, id: MediaId) -> Result<Media, Probl
     media.filter(|media| gateway.folders.contains(&media.folder)).ok_or_else(|| Problem::new(Kind::NoMedia))
 }
 
-fn bad(detail: impl Into<String>) -> Problem {
-    Problem::new(Kind::BadQuery).detail(detail)
-}
-
 impl Asked {
-    /// The address of the page that begins at `cursor`, asking for the same.
-    fn address(&self, limit: usize, cursor: &str) -> String {
-        let mut address = format!("/v1/media?limit={limit}&cursor={cursor}");
-        if let Some(text) = &self.q {
-            address.push_str("&q=");
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            for byte in text.bytes() {
-                match plain(byte) {
-                    true => address.push(byte.into()),
-                    false => address.push_str(&format!("%{byte:02X}")),
-                }
-            }
-        }
-        if let Some(kind) = self.r#type {
-            address.push_str(&format!("&type={}", kind.as_str()));
-        }
-        if let Some(state) = self.state.and_then(|state| serde_json::to_value(state).ok()) {
-            address.push_str(&format!("&state={}", state.as_str().unwrap_or_default()));
-        }
-        address
+    /// The address that asks for the same.
+    fn address(&self, limit: usize) -> Address {
+        let state = self.state.and_then(|state| serde_json::to_value(state).ok());
+        Address::new("/v1/media")
+            .with("limit", Some(limit))
+            .with("q", self.q.as_deref())
+            .with("type", self.r#type.map(Type::as_str))
+            .with("state", state.as_ref().and_then(|state| state.as_str()))
     }
-}
-
-/// A place in the list, as letters that say nothing to a client.
-fn cursor(sort: &str, id: MediaId) -> String {
-    let hex: String = sort.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{id}{hex}")
-}
-
-fn parse_cursor(text: &str) -> Option<(String, MediaId)> {
-    let (id, hex) = text.split_at_checked(16)?;
-    let digits =
-        hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    Some((String::from_utf8(digits.collect::<Option<Vec<u8>>>()?).ok()?, MediaId::parse(id)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn a_place_in_the_list_is_read_as_it_was_written() {
-        let id = MediaId::of_file(Path::new("/films/a.mp4"));
-        assert_eq!(parse_cursor(&cursor("älter", id)), Some(("älter".to_owned(), id)));
-        for text in ["", "x", "24jrq3eq31rfx29bzz", "24jrq3eq31rfx29bff", "ééééééééééé"] {
-            assert_eq!(parse_cursor(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn the_next_page_asks_for_the_same() {
@@ -233,6 +196,8 @@ mod tests {
             r#type: Some(Type::Tv),
             state: Some(MediaState::Ready),
         };
-        assert_eq!(asked.address(2, "x"), "/v1/media?limit=2&cursor=x&q=a%26b%20%C3%A9&type=tv&state=ready");
+        let id = MediaId::parse("24jrq3eq31rfx29b").unwrap();
+        let expected = "/v1/media?limit=2&q=a%26b%20%C3%A9&type=tv&state=ready&cursor=24jrq3eq31rfx29b6162";
+        assert_eq!(asked.address(2).at("ab", id), expected);
     }
 }

@@ -13,8 +13,10 @@ mod negotiate;
 mod openapi;
 mod original;
 mod pages;
+mod paging;
 mod range;
 mod server;
+mod titles;
 mod tree;
 
 use std::path::PathBuf;
@@ -67,6 +69,7 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/media/{id}/{rendition}/iframes.m3u8", get(tree::iframes))
         .route("/v1/media/{id}/{rendition}/init.mp4", get(tree::init))
         .route("/v1/media/{id}/{rendition}/{segment}", get(tree::segment))
+        .route("/v1/titles/{tmdb}", get(titles::find))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(gateway)

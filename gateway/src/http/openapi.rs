@@ -9,7 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{health, media, original, tree};
+use super::{health, media, original, titles, tree};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,7 @@ use super::{health, media, original, tree};
     paths(
         media::list,
         media::show,
+        titles::find,
         tree::manifest,
         tree::master,
         tree::mpd,

@@ -80,6 +80,29 @@ pub struct Known {
     pub format: u32,
 }
 
+/// Season and episode that clients give for what has none, as a movie.
+pub const NO_EPISODE: u32 = 999;
+
+/// What comes first in a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By title.
+    #[default]
+    Title,
+    /// By season and episode, then by title.
+    Episode,
+}
+
+impl Order {
+    /// What a medium's place in the order is told by: text that sorts as the media do.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Title => "sort",
+            Self::Episode => "format('%010d%010d', ifnull(season, 0), ifnull(episode, 0)) || sort",
+        }
+    }
+}
+
 /// Which media to list.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
@@ -91,6 +114,14 @@ pub struct Query {
     pub kind: Option<Type>,
     /// Only those in this state.
     pub state: Option<State>,
+    /// Only those with this number in the TMDB.
+    pub tmdb: Option<u64>,
+    /// Only those of this season; [`NO_EPISODE`] for those of none.
+    pub season: Option<u32>,
+    /// Only those of this number in their season; [`NO_EPISODE`] for those of none.
+    pub episode: Option<u32>,
+    /// What comes first.
+    pub order: Order,
     /// Only those after this one: what [`Page::next`] said.
     pub after: Option<(String, MediaId)>,
     /// At most so many.
@@ -100,7 +131,7 @@ pub struct Query {
 /// Some of the media that were asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// In the order of their titles.
+    /// In the order that was asked for.
     pub items: Vec<Media>,
     /// Where the next page begins; `None` when this is the last.
     pub next: Option<(String, MediaId)>,
@@ -108,6 +139,8 @@ pub struct Page {
 
 const COLUMNS: &str = "id, folder, path, size, modified, format, title, type, tmdb, season, episode, state, error, duration, \
                        renditions, notes, moov_start, moov_end";
+/// Column of [`Order::key`], after all of [`COLUMNS`].
+const KEY: usize = 18;
 
 pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>, rusqlite::Error> {
     let sql = format!("SELECT {COLUMNS} FROM media WHERE id = ?1");
@@ -132,19 +165,31 @@ pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusql
     if let Some(state) = query.state {
         conditions.push(wanted("state = ?", vec![word(state).into()]));
     }
-    if let Some((sort, id)) = &query.after {
-        conditions.push(wanted("(sort, id) > (?, ?)", vec![sort.clone().into(), id.to_string().into()]));
+    if let Some(tmdb) = query.tmdb {
+        conditions.push(wanted("tmdb = ?", vec![tmdb.cast_signed().into()]));
+    }
+    if let Some(season) = query.season {
+        conditions.push(wanted(&format!("ifnull(season, {NO_EPISODE}) = ?"), vec![season.into()]));
+    }
+    if let Some(episode) = query.episode {
+        conditions.push(wanted(&format!("ifnull(episode, {NO_EPISODE}) = ?"), vec![episode.into()]));
+    }
+    let key = query.order.key();
+    if let Some((after, id)) = &query.after {
+        let values = vec![after.clone().into(), id.to_string().into()];
+        conditions.push(wanted(&format!("({key}, id) > (?, ?)"), values));
     }
     let limit = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
     let conditions = conditions.join(" AND ");
-    let sql = format!("SELECT {COLUMNS} FROM media WHERE {conditions} ORDER BY sort, id LIMIT {limit}");
+    let sql =
+        format!("SELECT {COLUMNS}, {key} FROM media WHERE {conditions} ORDER BY {key}, id LIMIT {limit}");
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), read)?;
-    let mut items = rows.collect::<Result<Vec<_>, _>>()?;
-    let more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items.last().filter(|_| more).map(|last| (last.title.sort_key(), last.id));
-    Ok(Page { items, next })
+    let rows = statement.query_map(params_from_iter(values), |row| Ok((read(row)?, row.get(KEY)?)))?;
+    let mut rows = rows.collect::<Result<Vec<(Media, String)>, _>>()?;
+    let more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let next = rows.last().filter(|_| more).map(|(last, key)| (key.clone(), last.id));
+    Ok(Page { items: rows.into_iter().map(|(media, _)| media).collect(), next })
 }
 
 pub(super) fn known(connection: &Connection, folder: &Path) -> Result<Vec<Known>, rusqlite::Error> {
@@ -332,6 +377,30 @@ pub(super) mod tests {
         assert_eq!(all(Query { kind: Some(Type::Tv), ..Query::default() }), ["Show S01E02"]);
         assert!(all(Query { state: Some(State::Failed), ..Query::default() }).is_empty());
         assert!(list(&connection, &Query { limit: 9, ..Query::default() }).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn episodes_of_a_title_follow_each_other_over_pages() {
+        let paths = ["Show S02E01", "Show S01E10", "Show S01E2", "Another S01E01", "Show (2019)"];
+        let paths = paths.map(|name| format!("/films/{name} {{tmdb-7}}.mp4"));
+        let connection = filled(&paths.each_ref().map(String::as_str));
+        put(&connection, &film("/films/Stranger S01E03 {tmdb-8}.mp4")).unwrap();
+        let query = Query { tmdb: Some(7), order: Order::Episode, ..Query::default() };
+        let mut page = Query { folders: vec!["/films".into()], limit: 2, ..query.clone() };
+        let mut seen = Vec::new();
+        loop {
+            let found = list(&connection, &page).unwrap();
+            seen.extend(found.items.into_iter().map(|film| film.title.season.zip(film.title.episode)));
+            page.after = found.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [None, Some((1, 1)), Some((1, 2)), Some((1, 10)), Some((2, 1))]);
+        let first = Query { season: Some(1), episode: Some(2), limit: 9, ..query.clone() };
+        assert_eq!(names(&connection, first), ["Show S01E2 {tmdb-7}"]);
+        let none = Query { season: Some(NO_EPISODE), episode: Some(NO_EPISODE), limit: 9, ..query };
+        assert_eq!(names(&connection, none), ["Show (2019) {tmdb-7}"]);
     }
 
     #[test]

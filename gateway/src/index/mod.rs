@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::id::{Identity, MediaId};
 
-pub use media::{Known, Media, Page, Query, Rendition};
+pub use media::{Known, Media, NO_EPISODE, Order, Page, Query, Rendition};
 use reader::Readers;
 use writer::{Write, Writer};
 
@@ -105,7 +105,7 @@ impl Index {
         self.readers.read(move |connection| media::get(connection, id)).await
     }
 
-    /// Media that a query asks for, in order of their titles.
+    /// Media that a query asks for.
     pub async fn list(&self, query: Query) -> Result<Page, Error> {
         self.readers.read(move |connection| media::list(connection, &query)).await
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
         folder BLOB NOT NULL,
@@ -36,7 +37,9 @@ const STEPS: [&str; 1] = ["
         modified INTEGER NOT NULL,
         movie BLOB NOT NULL
     ) STRICT;
-"];
+",
+    "CREATE INDEX media_by_tmdb ON media (tmdb) WHERE tmdb IS NOT NULL;",
+];
 
 /// Why a database can't be brought up to date.
 #[derive(Debug)]
