@@ -1,4 +1,4 @@
-//! Folders of output: what lies in them, and how to spoil them on purpose.
+//! Folders: what lies in them, and how to spoil them on purpose.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,18 @@ use std::path::{Path, PathBuf};
 
 /// Every file under a folder, by its path relative to it.
 pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
+    paths(folder)
+        .into_iter()
+        .map(|path| {
+            let bytes = fs::read(folder.join(&path)).expect("a file of the folder can be read");
+            (path, bytes)
+        })
+        .collect()
+}
+
+/// The path of every file under a folder, relative to it.
+pub(crate) fn paths(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).unwrap_or_else(|error| panic!("reading {}: {error}", next.display()))
@@ -16,8 +27,7 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let bytes = fs::read(&path).expect("a file of the output can be read");
-                found.insert(path.strip_prefix(folder).expect("it lies below").to_owned(), bytes);
+                found.push(path.strip_prefix(folder).expect("it lies below").to_owned());
             }
         }
     }

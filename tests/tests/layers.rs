@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::fixtures;
 use crate::tokens::{Token, tokens};
+use crate::{faults, fixtures};
 
 /// The rooms of one crate.
 struct House {
@@ -184,21 +184,12 @@ fn crates_named(words: &[Token]) -> Vec<(String, usize)> {
 
 /// Every `.rs` file under a folder, with its path relative to it.
 fn sources(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).unwrap_or_else(|error| panic!("reading {}: {error}", next.display()))
-        {
-            let path = entry.expect("an entry of a folder can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = fs::read_to_string(&path).expect("source is text");
-                found.insert(path.strip_prefix(folder).expect("it lies below").to_owned(), text);
-            }
-        }
-    }
-    found
+    let written = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rs");
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(folder.join(&path)).expect("source is text");
+        (path, text)
+    };
+    faults::paths(folder).into_iter().filter(written).map(read).collect()
 }
 
 #[track_caller]
