@@ -9,6 +9,7 @@ mod media;
 mod real;
 mod serve;
 mod titles;
+mod versions;
 
 mod faults;
 mod fixtures;

@@ -5,15 +5,17 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::conditional::{self, Verdict};
+use super::error::{Kind, Problem};
+use super::negotiate;
 use super::range::{self, Asked};
-use super::{conditional, negotiate};
 use crate::playback::{Coding, Head, Keep};
 
 /// Separates the parts of a body of several ranges. Long enough not to turn up in one.
@@ -46,23 +48,23 @@ impl Bytewise for Bytes {
     }
 }
 
-/// Whether the client has these bytes already.
-pub(super) fn is_known(headers: &HeaderMap, head: &Head) -> bool {
-    let asked = text(headers, &IF_NONE_MATCH);
-    asked.is_some_and(|asked| conditional::has_already(asked, etag(head)))
-}
-
-/// Says that the client has it already.
-pub(super) fn not_modified(head: &Head) -> Response {
-    let mut response = StatusCode::NOT_MODIFIED.into_response();
-    describe(response.headers_mut(), head);
-    response
+/// The answer to a request whose conditions ask for no bytes: the client has them already, or wants others. `None` where they don't.
+pub(super) fn without_bytes(headers: &HeaderMap, head: &Head) -> Option<Response> {
+    match conditional::weigh(text(headers, &IF_MATCH), text(headers, &IF_NONE_MATCH), etag(head)) {
+        Verdict::Proceed => None,
+        Verdict::NotModified => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            describe(response.headers_mut(), head);
+            Some(response)
+        }
+        Verdict::Failed => Some(Problem::new(Kind::Precondition).into_response()),
+    }
 }
 
 /// Answers a request for something that is described by `head`. `bytes` is `None` for HEAD, which needs none.
 pub(super) fn answer(headers: &HeaderMap, head: &Head, bytes: Option<impl Bytewise>) -> Response {
-    if is_known(headers, head) {
-        return not_modified(head);
+    if let Some(response) = without_bytes(headers, head) {
+        return response;
     }
     let asked = match (&bytes, text(headers, &RANGE)) {
         (Some(_), Some(asked)) if conditional::range_holds(text(headers, &IF_RANGE), etag(head)) => {
@@ -248,5 +250,14 @@ mod tests {
         let response = answer(&headers, &head(10), Some(Bytes::from_static(b"0123456789")));
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(response.headers()[ETAG], "\"a\"");
+    }
+
+    #[tokio::test]
+    async fn other_bytes_than_the_client_wants_are_not_sent() {
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_MATCH, "\"b\"".parse().unwrap());
+        let response = answer(&headers, &head(10), Some(Bytes::from_static(b"0123456789")));
+        assert_eq!(response.status(), StatusCode::PRECONDITION_FAILED);
+        assert!(!response.headers().contains_key(ETAG) && response.headers()[CACHE_CONTROL] == "no-store");
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn preflight(method: &Method) -> Option<Response> {
     fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
     fields.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("range, if-none-match, if-range, x-request-id"),
+        HeaderValue::from_static("range, if-match, if-none-match, if-range, x-request-id"),
     );
     fields.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     Some(response)

@@ -1,6 +1,6 @@
 //! The one table from what went wrong to a status, a code that stays, and words for people (RFC 9457).
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -28,10 +28,14 @@ pub(super) enum Kind {
     NoTitle,
     /// The medium has no such item.
     NoItem,
+    /// The medium has other bytes now.
+    Stale,
     /// The medium is known, and can't be played.
     NotPlayable,
     /// The address is there, but not for this method.
     MethodNotAllowed,
+    /// The client asked only for bytes that it knows, and these are others.
+    Precondition,
     /// A query that makes no sense.
     BadQuery,
     /// The file changed just now.
@@ -52,9 +56,15 @@ impl Kind {
             Self::NoMedia => (StatusCode::NOT_FOUND, "no_such_media", "There is no such medium"),
             Self::NoTitle => (StatusCode::NOT_FOUND, "no_such_title", "There is no medium of this title"),
             Self::NoItem => (StatusCode::NOT_FOUND, "no_such_item", "The medium has no such item"),
+            Self::Stale => {
+                (StatusCode::GONE, "stale_version", "The medium was replaced; fetch its manifest again")
+            }
             Self::NotPlayable => (StatusCode::NOT_FOUND, "not_playable", "The medium can't be played"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address can only be read")
+            }
+            Self::Precondition => {
+                (StatusCode::PRECONDITION_FAILED, "precondition_failed", "The bytes are not those asked for")
             }
             Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
             Self::Changed => {
@@ -116,6 +126,8 @@ impl IntoResponse for Problem {
         let mut response = (status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // What is not there now may come, and a cache may keep a 404 or 410 that says nothing.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

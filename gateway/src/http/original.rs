@@ -33,6 +33,7 @@ const PIECE: u64 = 256 << 10;
         (status = 206, description = "The ranges that were asked for"),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such medium", content_type = "application/problem+json"),
+        (status = 412, description = "The bytes are not those of If-Match", content_type = "application/problem+json"),
         (status = 416, description = "The range lies past the end"),
     )
 )]

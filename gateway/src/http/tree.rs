@@ -1,6 +1,13 @@
 //! The tree of a medium: manifests, playlists, init segments, segments.
 //!
 //! Paths are read by [`Film::item`](crate::playback::Film::item) alone and never reach a file system.
+//!
+//! # Why
+//! A file may be replaced under its name, and its film keeps its address. So manifests write the film's version into the URLs of what is
+//! kept for ever, and a version that is over is answered with 410: a player starts again from the manifest, and no cache mixes two films.
+//! The same addresses without a version are answered as the film is now. They are as immutable as the others, though what they name may
+//! change: only who puts them together by hand asks for them, and a shorter life told after a change would not reach the caches that
+//! have the bytes of before.
 
 use std::time::Instant;
 
@@ -9,13 +16,14 @@ use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
+use segmenter::manifest::Version;
 
 use super::Shared;
-use super::answer::{answer, is_known, not_modified, text};
+use super::answer::{answer, text, without_bytes};
 use super::error::{Kind, Problem};
 use super::negotiate;
 use crate::id::MediaId;
-use crate::playback::{Item, Playback};
+use crate::playback::{Film, Item, Playback};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -31,6 +39,10 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
     let (id, path) = split(request.uri())?;
     let film = gateway.playback.film(id).await?;
     let item = film.item(path).ok_or_else(|| Problem::new(Kind::NoItem))?;
+    if item.is_versioned() && version(request.uri()).is_some_and(|asked| asked != film.version().to_string())
+    {
+        return Err(Problem::new(Kind::Stale));
+    }
     let coding = negotiate::coding(text(headers, &ACCEPT_ENCODING));
     let (content, timing) = match gateway.playback.hot(&film, item, coding).await {
         Some(content) => (content, HeaderValue::from_static("hot")),
@@ -49,12 +61,16 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
 }
 
 /// The answer where it needs no bytes, which then aren't made.
-fn early(method: &Method, headers: &HeaderMap, film: &crate::playback::Film, item: Item) -> Option<Response> {
+fn early(method: &Method, headers: &HeaderMap, film: &Film, item: Item) -> Option<Response> {
     let head = Playback::head(film, item)?;
-    if is_known(headers, &head) {
-        return Some(not_modified(&head));
-    }
-    (method == Method::HEAD).then(|| answer(headers, &head, None::<Bytes>))
+    without_bytes(headers, &head)
+        .or_else(|| (method == Method::HEAD).then(|| answer(headers, &head, None::<Bytes>)))
+}
+
+/// The version of the film that is asked for; `None` for whichever there is.
+fn version(uri: &Uri) -> Option<&str> {
+    let mut parameters = uri.query()?.split('&').filter_map(|parameter| parameter.split_once('='));
+    parameters.find_map(|(name, value)| (name == Version::PARAMETER).then_some(value))
 }
 
 fn made_in(since: Instant) -> HeaderValue {
@@ -64,18 +80,20 @@ fn made_in(since: Instant) -> HeaderValue {
 
 /// Handlers that differ in their description only.
 macro_rules! items {
-    ($($(#[$doc:meta])* $name:ident $path:literal $type:literal $about:literal ($($parameter:literal $means:literal),*);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $path:literal $type:literal $about:literal ($($parameter:literal $means:literal),*) $($versioned:literal)?;)*) => {$(
         $(#[$doc])*
         #[utoipa::path(
             get,
             path = $path,
             tag = "play",
-            params(("id" = String, Path, description = "Id of the medium"), $(($parameter = String, Path, description = $means)),*),
+            params(("id" = String, Path, description = "Id of the medium"), $(($parameter = String, Path, description = $means),)* $(("v" = Option<String>, Query, description = $versioned))?),
             responses(
                 (status = 200, description = $about, content_type = $type),
                 (status = 206, description = "The ranges that were asked for"),
                 (status = 304, description = "The client has it already"),
                 (status = 404, description = "No such medium, or no such item of it", content_type = "application/problem+json"),
+                $((status = 410, description = $versioned, content_type = "application/problem+json"),)?
+                (status = 412, description = "The bytes are not those of If-Match", content_type = "application/problem+json"),
                 (status = 416, description = "The range lies past the end"),
                 (status = 503, description = "The file changed just now", content_type = "application/problem+json"),
             )
@@ -103,8 +121,10 @@ items! {
     iframes "/v1/media/{id}/{rendition}/iframes.m3u8" "application/vnd.apple.mpegurl" "Keyframes of one video rendition"
         ("rendition" "v1 ...");
     /// Init segment.
-    init "/v1/media/{id}/{rendition}/init.mp4" "video/mp4" "CMAF header" ("rendition" "v1, a1, t1 ...");
+    init "/v1/media/{id}/{rendition}/init.mp4" "video/mp4" "CMAF header" ("rendition" "v1, a1, t1 ...")
+        "Version of the medium, as its manifests write it; one that is over is gone";
     /// Segment.
     segment "/v1/media/{id}/{rendition}/{segment}" "video/mp4" "CMAF segment, or a WebVTT file"
-        ("rendition" "v1, a1, t1 ...", "segment" "1.m4s, or 1.vtt for captions");
+        ("rendition" "v1, a1, t1 ...", "segment" "1.m4s, or 1.vtt for captions")
+        "Version of the medium, as its manifests write it; one that is over is gone";
 }

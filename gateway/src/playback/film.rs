@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use segmenter::manifest::{Layout, Manifest, Segment, State};
+use segmenter::manifest::{Layout, Manifest, Segment, State, Version};
 use segmenter::render::{Body, Captions, Labels, Output};
 use segmenter::track::Kind;
 use sha2::{Digest, Sha256};
@@ -68,6 +68,11 @@ impl Film {
         self.tag
     }
 
+    /// As [`Self::tag`], short: what manifests write into the URLs of inits and segments.
+    pub fn version(&self) -> Version {
+        Version(u32::try_from(self.tag >> 32).unwrap_or(u32::MAX))
+    }
+
     /// The item at `path` of its tree; `None` if none lies there.
     pub fn item(&self, path: &str) -> Option<Item> {
         Item::at(&self.open.presentation, path)
@@ -87,6 +92,7 @@ impl Film {
             return Ok(manifest);
         }
         let mut manifest = self.open.presentation.manifest(&self.labels, Layout::Segments);
+        manifest.version = Some(self.version());
         for (rendition, listed) in manifest.renditions.iter_mut().enumerate() {
             if self.open.presentation.renditions().get(rendition).is_some_and(Output::is_captions) {
                 self.measure_captions(rendition, &mut listed.segments)?;

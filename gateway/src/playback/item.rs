@@ -60,6 +60,11 @@ impl Item {
         }
     }
 
+    /// Whether its URL carries the film's version in manifests: whoever has it keeps it for ever.
+    pub fn is_versioned(self) -> bool {
+        matches!(self, Self::Init { .. } | Self::Segment { .. })
+    }
+
     /// What an item is called in an ETag: short, and no other of the film has it.
     pub(super) fn tag(self) -> String {
         match self {
