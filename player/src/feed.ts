@@ -6,8 +6,9 @@
  */
 
 import { AppendQueue } from "./append-queue.js";
+import { fetchInit } from "./bytes.js";
 import { type Run, type Taker, load, Lost } from "./loader.js";
-import type { Init, Rendition } from "./manifest.js";
+import type { Rendition } from "./manifest.js";
 import { type Span, intersect } from "./ranges.js";
 import { type Open, type Stream, type Stretch, isHeld } from "./schedule.js";
 import { type Piece, fragmentAfter, place } from "./timeline.js";
@@ -120,12 +121,15 @@ export class Feed implements Stream {
     const continues = this.open?.piece.segment === piece.segment && this.open.at === piece.from;
     if (!continues && this.open) this.breakOff(this.open);
     this.open = null;
-    void this.run(fetch, this.prepare(piece.rendition));
+    void this.run(fetch, this.prepare(piece.rendition, fetch.controller.signal));
   }
 
   private async run(fetch: Fetch, prepared: Promise<void>): Promise<void> {
     const { piece, controller } = fetch;
-    prepared.catch(() => undefined);
+    // Media without its init segment is of no use.
+    prepared.catch((cause: unknown) =>
+      controller.abort(new Lost("missing", `init segment: ${String(cause)}`, cause)),
+    );
     const taker: Taker = {
       bytes: async (bytes) => {
         fetch.at += bytes.byteLength;
@@ -257,13 +261,13 @@ export class Feed implements Stream {
   }
 
   /** The init segment goes first, where the buffer has another. */
-  private async prepare(rendition: Rendition): Promise<void> {
-    if (this.initialised === rendition.id) return;
-    this.initialised = rendition.id;
-    const bytes = rendition.init?.data ?? (await initSegment(rendition.init));
+  private async prepare({ id, init, type, timestampOffset }: Rendition, signal: AbortSignal): Promise<void> {
+    if (this.initialised === id || !init) return;
+    const bytes = init.data ?? (await fetchInit(init, signal));
+    this.initialised = id;
     this.do((queue) => {
-      queue.change(rendition.type);
-      queue.offset(rendition.timestampOffset);
+      queue.change(type);
+      queue.offset(timestampOffset);
       queue.append(bytes);
     });
   }
@@ -273,14 +277,4 @@ function run(piece: Piece): Run {
   const { url, start } = place(piece.rendition, piece.segment);
   const whole = start === 0 && piece.to === piece.segment.size && piece.rendition.media.includes("{n}");
   return { url, from: start + piece.from, to: start + piece.to, whole: whole && piece.from === 0 };
-}
-
-async function initSegment(init: Init | undefined): Promise<Uint8Array<ArrayBuffer>> {
-  if (!init?.url) return new Uint8Array();
-  const [from, to] = init.range ?? [];
-  const headers = from != null && to != null ? { Range: `bytes=${from}-${to - 1}` } : undefined;
-  const response = await fetch(init.url, headers ? { headers } : {});
-  if (!response.ok) throw new Lost("missing", `${init.url}: ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  return response.status === 200 && from != null ? bytes.slice(from, to) : bytes;
 }

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 
 /** From the bottom up; a module imports from lines above its own, or, on its own line, from those before it. */
 const LAYERS = `
-  errors ranges bytes
+  errors ranges
   manifest messages isobmff
   timeline throughput webvtt
+  bytes
   abr schedule wvtt ttml stills
   append-queue media-source loader
   refresh feed captions thumbnails
