@@ -11,7 +11,7 @@ const SLACK = 13;
 test("fetching stops at the seconds that are wanted, and goes on as they are played", async ({ theatre }) => {
   const limits = { ahead: 8, segments: 1 };
   const { viewer, origin } = await theatre.show(FILM, { paused: true, limits });
-  await viewer.until("8 s", (recorder) => recorder.around().ahead >= 8, null);
+  await viewer.until("8 s", (recorder) => recorder.around().ahead > 7.9, null);
   await quiet(origin);
   expect((await viewer.notes()).most.ahead).toBeLessThanOrEqual(8 + SEGMENT + 0.1);
   await viewer.set({ playbackRate: 4 });
@@ -35,20 +35,20 @@ test("fetching stops at the bytes that are allowed, and goes on as they are play
     limits: { ahead: 60, bytes },
   });
   const rate = rendition(manifest, "v1").segments.sizes.reduce((a, b) => a + b) / manifest.duration;
-  await viewer.until("a segment", (recorder) => recorder.around().ahead >= 4, null);
+  await viewer.until("a segment", (recorder) => recorder.around().ahead > 3.9, null);
   await quiet(origin);
   const most = bytes / rate;
   expect((await viewer.notes()).most.ahead).toBeGreaterThan(most - 2 * SEGMENT);
-  expect((await viewer.notes()).most.ahead).toBeLessThan(most + SEGMENT / 2);
+  expect((await viewer.notes()).most.ahead).toBeLessThan(most + SEGMENT);
   await viewer.set({ playbackRate: 4 });
   await viewer.play();
   const notes = await viewer.past(24);
   expect(stalled(notes)).toBe(0);
-  expect(notes.most.ahead).toBeLessThan(most + SEGMENT / 2);
+  expect(notes.most.ahead).toBeLessThan(most + SEGMENT);
 });
 
 test("what was played is let go, and no more than that", async ({ theatre }) => {
-  const { viewer } = await theatre.show(FILM, { limits: { ahead: 10, behind: 5 } });
+  const { viewer } = await theatre.show(FILM, { limits: { ahead: 10, behind: 5, segments: 1 } });
   await viewer.set({ playbackRate: 4 });
   const notes = await viewer.past(40);
   expect(notes.most.behind).toBeLessThanOrEqual(5 + SLACK);

@@ -38,7 +38,9 @@ for (const { where, worker } of modes) {
   });
 }
 
-test("a seek out of the buffer asks first for video, from the keyframe", async ({ theatre }) => {
+test("a seek out of the buffer asks for video from the keyframe, and for no more sound than it needs at first", async ({
+  theatre,
+}) => {
   const { viewer, origin, manifest } = await theatre.show(FILM, {
     paused: true,
     limits: { ahead: 4, segments: 1 },
@@ -46,12 +48,15 @@ test("a seek out of the buffer asks first for video, from the keyframe", async (
   await viewer.until("a picture", ({ shown }) => shown.length > 0, null);
   await quiet(origin);
   const before = origin.log.length;
-  expect((await viewer.seek(31)).number).toBe(775);
-  const [first, ...rest] = origin.log.slice(before).filter(({ path }) => MEDIA.test(path));
+  expect((await viewer.seek(30.2)).number).toBe(755);
+  // Both leave at once, each on a connection of its own: which comes first is chance.
+  const asked = origin.log.slice(before).filter(({ path }) => MEDIA.test(path));
+  const [sound, video] = asked.slice(0, 2).sort((a, b) => a.path.localeCompare(b.path));
   const offset = rendition(manifest, "v1").fragments[7]?.[1]?.[1];
-  expect(first?.path).toBe("/film/v1/8.m4s");
-  expect(first?.range).toMatch(new RegExp(`^bytes=${offset}-`));
-  expect(rest[0]?.path).toBe("/film/a1/8.m4s");
+  expect(video?.path).toBe("/film/v1/8.m4s");
+  expect(video?.range).toMatch(new RegExp(`^bytes=${offset}-`));
+  expect(sound?.path).toBe("/film/a1/8.m4s");
+  expect(sound?.bytes).toBeLessThan((rendition(manifest, "a1").segments.sizes[7] ?? 0) * 0.9);
 });
 
 test("a seek within the buffer asks for nothing that is there", async ({ theatre }) => {

@@ -41,23 +41,34 @@ let modules: Promise<string> | undefined;
 
 /** A folder with player.js, worker.js and recorder.js, bundled from the sources as they are now. */
 export function bundled(): Promise<string> {
-  modules ??= (async () => {
-    const outdir = mkdtempSync(path.join(temporary(), "player-"));
+  modules ??= bundle();
+  return modules;
+}
+
+/** Each stands alone, as those that are published. */
+async function bundle(): Promise<string> {
+  const outdir = mkdtempSync(path.join(temporary(), "player-"));
+  const entries = {
+    player: "src/index.ts",
+    worker: "src/worker.ts",
+    captions: "src/captions.ts",
+    recorder: "tests/support/page/recorder.ts",
+  };
+  for (const [name, entry] of Object.entries(entries)) {
     await build({
-      entryPoints: {
-        player: path.join(root, "src/index.ts"),
-        worker: path.join(root, "src/worker.ts"),
-        recorder: path.join(root, "tests/support/page/recorder.ts"),
-      },
+      entryPoints: { [name]: path.join(root, entry) },
       outdir,
       bundle: true,
+      splitting: true,
+      external: ["./captions.js"],
       format: "esm",
       target: "es2022",
+      minify: true,
+      legalComments: "none",
       logLevel: "error",
     });
-    return outdir;
-  })();
-  return modules;
+  }
+  return outdir;
 }
 
 /** What a page is opened with. */
@@ -81,20 +92,23 @@ export class Viewer {
     browser: Browser,
     origin: Origin,
     film: string,
-    options: OpenOptions = {},
+    { before, ...start }: OpenOptions = {},
   ): Promise<Viewer> {
+    const viewer = await Viewer.bare(browser, origin, before);
+    const url = new URL(film, origin.address).href;
+    await viewer.page.evaluate(([at, how]) => globalThis.recorder.start(at, how), [url, start] as const);
+    return viewer;
+  }
+
+  /** Opens the page and loads nothing. */
+  static async bare(browser: Browser, origin: Origin, before?: string): Promise<Viewer> {
     origin.folder("/player/", await bundled());
     origin.page("/watch.html", HTML);
     const context = await browser.newContext();
-    const { before, ...start } = options;
     if (before !== undefined) await context.addInitScript({ content: before });
     const viewer = new Viewer(context, await context.newPage());
     await viewer.page.goto(`${origin.address}/watch.html`);
     await viewer.page.waitForFunction(() => "recorder" in globalThis);
-    await viewer.page.evaluate(([url, how]) => globalThis.recorder.start(url, how), [
-      new URL(film, origin.address).href,
-      start,
-    ] as const);
     return viewer;
   }
 
