@@ -10,14 +10,14 @@ import { choose, fetchTime } from "./abr.js";
 import { PlayerError } from "./errors.js";
 import { Feed, type Owner } from "./feed.js";
 import type { Lost } from "./loader.js";
-import { type Manifest, type Rendition, readManifest } from "./manifest.js";
+import { type Manifest, type Rendition, type Segment, readManifest } from "./manifest.js";
 import { Source, isSupported } from "./media-source.js";
 import type { Command, EngineEvent, Playhead } from "./messages.js";
 import { type Span, ahead } from "./ranges.js";
 import { fetchManifest, follow } from "./refresh.js";
 import { HOLE, fetchNext, front, isComplete, jump, relief, removals } from "./schedule.js";
 import { Throughput } from "./throughput.js";
-import { type Piece, fragmentAfter, pieceAt, segmentAt } from "./timeline.js";
+import { type Piece, SAME, fragmentAfter, pieceAt, segmentAt } from "./timeline.js";
 
 type Load = Extract<Command, { type: "load" }>;
 
@@ -27,12 +27,16 @@ const CLOSE_BY = 96 << 10;
 const LOSSES = 5;
 /** Milliseconds that the playhead may stand although it could move. */
 const STUCK = 2000;
+/** Milliseconds in which a playhead that was told to go somewhere is there. */
+const ARRIVES = 1000;
 /** Nudges before that is called an error. */
 const NUDGES = 5;
 /** Seconds from the playhead at which another quality or language begins, where a person has chosen it. */
 const SWITCH_AFTER = { video: 0.6, audio: 0.1 };
 /** Seconds of the former language that stay while the new one comes in. */
 const SWITCH_KEEPS = 10;
+/** Seconds buffered from which on the last second of the link is believed, be it better than those before. */
+const TRUSTING = 10;
 /** Milliseconds between two reports of `stats`. */
 const REPORT = 250;
 
@@ -72,6 +76,8 @@ class Session implements Owner {
   private requests = 0;
   private reported = 0;
   private waited: "elsewhere" | "offline" | null = null;
+  /** Where the playhead was told to go, until it is there: what it says meanwhile was said before it knew. */
+  private going: number | null = null;
   /** Since when the playhead has stood where it is, and how often it was nudged since it last moved. */
   private stood = 0;
   private nudges = 0;
@@ -153,6 +159,9 @@ class Session implements Owner {
   // What the <video> does.
 
   moved(playhead: Playhead): void {
+    if (this.going !== null && performance.now() - this.stood < ARRIVES && playhead.time < this.going - SAME)
+      return;
+    this.going = null;
     if (playhead.time !== this.playhead.time) {
       this.stood = performance.now();
       if (Math.abs(playhead.time - this.playhead.time) > 0.2) this.nudges = 0;
@@ -163,6 +172,7 @@ class Session implements Owner {
   }
 
   seek(time: number): void {
+    this.going = null;
     this.playhead = { ...this.playhead, time, seeking: true };
     this.stood = performance.now();
     for (const feed of this.feeds) {
@@ -229,8 +239,12 @@ class Session implements Owner {
   /** Chooses the video's rendition; breaks a fetch off that comes too late where a lighter one would not. */
   private adapt(feed: Feed): void {
     if (!this.auto || feed.renditions.length < 2) return;
-    const fit = this.smooth ? feed.renditions.filter(({ id }) => this.smooth?.includes(id)) : feed.renditions;
     const { current } = feed;
+    const at = front(feed, Math.max(this.playhead.time, feed.floor));
+    const hadHere = feed.renditions.filter((rendition) => !this.isRefused(rendition, at));
+    const smooth = hadHere.filter(({ id }) => this.smooth?.includes(id) ?? true);
+    const fit = smooth.length > 0 ? smooth : hadHere;
+    if (fit.length === 0) return;
     if (current) {
       const left = this.left(feed);
       const time = ((current.piece.to - current.at) * 8) / (this.meter.estimate || Infinity);
@@ -257,11 +271,12 @@ class Session implements Owner {
   }
 
   private situation(renditions: readonly Rendition[], feed?: Feed) {
+    const left = feed ? this.left(feed) : 0;
     return {
       renditions,
-      throughput: this.meter.estimate,
+      throughput: left < TRUSTING ? this.meter.estimate : this.meter.recent,
       beside: this.feed("audio")?.rendition.averageBandwidth ?? 0,
-      ahead: feed ? this.left(feed) : 0,
+      ahead: left,
       at: feed ? front(feed, Math.max(this.playhead.time, feed.floor)) : this.playhead.time,
     };
   }
@@ -269,7 +284,7 @@ class Session implements Owner {
   /** Jumps holes that nothing will fill, and nudges a playhead that stands for no reason. */
   private unstick(): void {
     const { playhead, feeds } = this;
-    if (feeds.length === 0 || !feeds.every(({ idle }) => idle)) return;
+    if (this.going !== null || feeds.length === 0 || !feeds.every(({ idle }) => idle)) return;
     const to = jump(feeds, playhead);
     if (to !== null) {
       this.jump(to, "gap");
@@ -291,6 +306,7 @@ class Session implements Owner {
   private jump(to: number, reason: "gap" | "nudge"): void {
     this.stood = performance.now();
     const from = this.playhead.time;
+    this.going = to;
     this.playhead = { ...this.playhead, time: to, seeking: true };
     this.tell({ type: "jump", from, to, reason });
   }
@@ -364,11 +380,11 @@ class Session implements Owner {
       this.failed(new PlayerError("network", error.message, { cause: error }));
       return;
     }
-    this.refused.add(piece.rendition.id + String(piece.segment.n));
+    this.refused.add(segmentKey(piece.rendition, piece.segment));
     const other = feed.renditions.find(
       (rendition) =>
         rendition.language === piece.rendition.language &&
-        !this.refused.has(rendition.id + String(segmentAt(rendition, Math.max(piece.time, 0))?.n)),
+        !this.isRefused(rendition, Math.max(piece.time, 0)),
     );
     if (other && (feed.kind === "audio" || this.auto)) {
       this.take(feed, other);
@@ -385,6 +401,11 @@ class Session implements Owner {
     this.tell({ type: "error", code: "segment", message: error.message, fatal: false });
   }
 
+  private isRefused(rendition: Rendition, time: number): boolean {
+    const segment = segmentAt(rendition, time);
+    return segment !== undefined && this.refused.has(segmentKey(rendition, segment));
+  }
+
   failed(cause: unknown): void {
     if (this.controller.signal.aborted) return;
     this.close();
@@ -398,6 +419,10 @@ class Session implements Owner {
     for (const feed of this.feeds) feed.close();
     for (const resolve of this.rooms.splice(0)) resolve();
   }
+}
+
+function segmentKey({ id }: Rendition, { n }: Segment): string {
+  return `${id}/${n}`;
 }
 
 /** Whether a fetch that is on its way comes to `time` as soon as a new one would. */

@@ -56,6 +56,8 @@ const LONGEST_BACKOFF = 2000;
 const TRIES = 5;
 /** Milliseconds without any answer, and with nothing buffered, after which the server is given up. */
 const UNREACHABLE = 20_000;
+/** Milliseconds between tries while the browser says that it is offline. */
+const OFFLINE = 1000;
 /** Milliseconds between questions for bytes that are elsewhere, where the server doesn't say. */
 const ASK_AGAIN = 1000;
 const LONGEST_ASK_AGAIN = 5000;
@@ -120,8 +122,10 @@ async function wait(
       course.silent += outcome.kind === "silent" ? 1 : 0;
       if (!navigator.onLine) {
         taker.waiting("offline");
+        // Whether it is back is found out by asking: not every worker is told.
         await online(signal);
         course.heard = performance.now();
+        return;
       } else if (starved && performance.now() - course.heard > UNREACHABLE) {
         throw new Lost(
           "network",
@@ -255,8 +259,12 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
 
 function online(signal: AbortSignal): Promise<void> {
   return until((done) => {
+    const timer = setTimeout(done, OFFLINE);
     addEventListener("online", done);
-    return () => removeEventListener("online", done);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+    };
   }, signal);
 }
 

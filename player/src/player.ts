@@ -11,7 +11,10 @@ import type { Command, EngineEvent, Limits, Stats } from "./messages.js";
 
 /** How a player is set up. */
 export interface PlayerOptions {
-  /** Runs the engine in a worker: `true` for the `worker.js` beside this module, or its address. */
+  /**
+   * Runs the engine in a worker, where the browser has MediaSource in workers: `true` for the `worker.js` beside this module, or
+   * its address.
+   */
   readonly worker?: boolean | string | URL;
   readonly limits?: Partial<Limits>;
   /** Height in pixels beyond which automatic quality does not go. */
@@ -65,7 +68,7 @@ export class Player extends EventTarget {
     super();
     this.video = video;
     this.options = options;
-    this.worker = options.worker ? startWorker(options.worker) : null;
+    this.worker = options.worker && inWorkers() ? startWorker(options.worker) : null;
     if (this.worker) {
       const { worker } = this;
       worker.onmessage = ({ data }: MessageEvent<EngineEvent>) => this.happened(data);
@@ -249,6 +252,12 @@ export class Player extends EventTarget {
       fatal: true,
     });
   };
+}
+
+/** Whether a worker can have a MediaSource. */
+function inWorkers(): boolean {
+  const { MediaSource: source } = globalThis as { MediaSource?: { canConstructInDedicatedWorker?: boolean } };
+  return source?.canConstructInDedicatedWorker === true;
 }
 
 function startWorker(at: true | string | URL): Worker {

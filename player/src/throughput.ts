@@ -2,7 +2,7 @@
  * What the link bears, from the bytes that come in: all streams together, and only while some are being read.
  *
  * Two moving averages by time: a fast one that notices a link that gets worse, a slow one that does not believe the first good
- * second. What is told is the lower of the two.
+ * second. The lower of the two is the safe one to rely on.
  *
  * @module
  */
@@ -19,9 +19,17 @@ interface Average {
   weight: number;
 }
 
+function average(halfLife: number): Average {
+  return { halfLife, sum: 0, weight: 0 };
+}
+
+function told({ sum, weight }: Average): number {
+  return weight > 0 ? sum / weight : 0;
+}
+
 /** Times are milliseconds of any steady clock. */
 export class Throughput {
-  private readonly averages: Average[] = [FAST, SLOW].map((halfLife) => ({ halfLife, sum: 0, weight: 0 }));
+  private readonly averages = [average(FAST), average(SLOW)] as const;
   private readers = 0;
   private since = 0;
   private bytes = 0;
@@ -42,9 +50,14 @@ export class Throughput {
     if (this.readers > 0 && --this.readers === 0) this.flush(now);
   }
 
-  /** Bits a second; 0 before anything is known. */
+  /** Bits a second, on the safe side; 0 before anything is known. */
   get estimate(): number {
-    return Math.min(...this.averages.map(({ sum, weight }) => (weight > 0 ? sum / weight : 0)));
+    return Math.min(...this.averages.map(told));
+  }
+
+  /** Bits a second of late; 0 before anything is known. */
+  get recent(): number {
+    return told(this.averages[0]);
   }
 
   private flush(now: number): void {
@@ -52,10 +65,10 @@ export class Throughput {
     // A few packets that lay in a socket say nothing of the link.
     if (this.bytes > 0 && (time >= STRETCH || this.bytes >= 16_384)) {
       const rate = (this.bytes * 8000) / time;
-      for (const average of this.averages) {
-        const keep = 0.5 ** (time / average.halfLife);
-        average.sum = average.sum * keep + rate * (1 - keep);
-        average.weight = average.weight * keep + (1 - keep);
+      for (const known of this.averages) {
+        const keep = 0.5 ** (time / known.halfLife);
+        known.sum = known.sum * keep + rate * (1 - keep);
+        known.weight = known.weight * keep + (1 - keep);
       }
     }
     this.bytes = 0;
