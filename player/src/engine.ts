@@ -36,7 +36,7 @@ const SWITCH_AFTER = { video: 0.6, audio: 0.1 };
 /** Seconds of the former language that stay while the new one comes in. */
 const SWITCH_KEEPS = 10;
 /** Seconds buffered from which on the last second of the link is believed, be it better than those before. */
-const TRUSTING = 10;
+const TRUSTING = 8;
 /** Milliseconds between two reports of `stats`. */
 const REPORT = 250;
 

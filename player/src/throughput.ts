@@ -8,8 +8,8 @@
  */
 
 /** Milliseconds of reading after which half the weight is gone. */
-const FAST = 1500;
-const SLOW = 5000;
+const FAST = 1000;
+const SLOW = 3000;
 /** Shorter stretches than this, in milliseconds, are noise of the event loop; they are gathered. */
 const STRETCH = 40;
 

@@ -104,7 +104,7 @@ test("a link that becomes slow costs quality and no stall, and quality comes bac
   const viewer = await theatre.view(origin, { limits: { ahead: 10 } });
   await viewer.past(4);
   origin.link.slowness = { kbits: 700, rtt: 40 };
-  const slow = await viewer.past(20, 40_000);
+  const slow = await viewer.past(14, 40_000);
   expect(stalled(slow)).toBe(0);
   expect(slow.height).toBeLessThan(720);
   origin.link.slowness = { kbits: 6000, rtt: 40 };
