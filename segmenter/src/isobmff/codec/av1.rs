@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::bits::Bits;
 use super::colour::Colour;
-use super::video::{Sequence, Stream};
+use super::stream::{Sequence, Video};
 
 /// `obu_type` of a sequence header.
 const SEQUENCE_HEADER: u32 = 1;
@@ -21,7 +21,7 @@ struct Config {
 }
 
 /// `av01.P.LLT.DD`, with the optional fields where they say more than their defaults.
-pub(super) fn read(av1c: &[u8], colr: Option<Colour>) -> Option<Stream> {
+pub(super) fn read(av1c: &[u8], colr: Option<Colour>) -> Option<Video> {
     let (config, obus) = config(av1c)?;
     let sequence = sequence_header(obus).unwrap_or_default();
     let Config { profile, level, tier, depth, .. } = config;
@@ -37,7 +37,7 @@ pub(super) fn read(av1c: &[u8], colr: Option<Colour>) -> Option<Stream> {
             ".{monochrome}.{across}{down}{sample_position}.{primaries:02}.{transfer:02}.{matrix:02}.{full_range}"
         );
     }
-    Some(Stream { rfc6381, sequence })
+    Some(Video { rfc6381, sequence })
 }
 
 fn config(av1c: &[u8]) -> Option<(Config, &[u8])> {

@@ -3,20 +3,20 @@
 use super::super::boxes::{Fields, FourCc};
 use super::bits::{Bits, unescape};
 use super::colour::Colour;
-use super::video::{Sequence, Stream};
+use super::stream::{Sequence, Video};
 
 /// Profiles whose parameter sets say how chroma is sampled (14496-10 7.3.2.1.1).
 const HIGH_PROFILES: [u32; 13] = [44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244];
 
 /// `avc1.PPCCLL`, and what the first parameter set says.
-pub(super) fn read(entry: FourCc, avcc: &[u8]) -> Option<Stream> {
+pub(super) fn read(entry: FourCc, avcc: &[u8]) -> Option<Video> {
     let mut fields = Fields::new(avcc);
     let [version, profile, compatibility, level, _lengths] = fields.array()?;
     if version != 1 {
         return None;
     }
     let rfc6381 = format!("{entry}.{profile:02x}{compatibility:02x}{level:02x}");
-    Some(Stream { rfc6381, sequence: first_set(fields).unwrap_or_default() })
+    Some(Video { rfc6381, sequence: first_set(fields).unwrap_or_default() })
 }
 
 fn first_set(mut fields: Fields<'_>) -> Option<Sequence> {

@@ -1,7 +1,7 @@
 //! Dolby audio: `dac3` and `dec3` (ETSI TS 102 366 F.4, F.6), `dac4` (ETSI TS 103 190-2 E.5).
 
 use super::bits::Bits;
-use super::sound::Stream;
+use super::stream::Audio;
 
 /// Full-range channels of each `acmod` (TS 102 366 4.4.2.3).
 const CHANNELS: [u16; 8] = [2, 1, 2, 3, 3, 4, 4, 5];
@@ -13,18 +13,18 @@ const SAMPLE_RATES: [u32; 3] = [48_000, 44_100, 32_000];
 const LOCATIONS: [u16; 9] = [2, 2, 1, 1, 2, 2, 2, 1, 1];
 
 /// AC-3.
-pub(super) fn ac3(dac3: &[u8]) -> Option<Stream> {
+pub(super) fn ac3(dac3: &[u8]) -> Option<Audio> {
     let mut bits = Bits::new(dac3);
     let rate = sample_rate(bits.u32(2)?);
     let stream = bits.u32(5)?;
     bits.skip(3)?; // bsmod
     // Streams of 9 and 10 are a later addition: half and a quarter of the rate.
     let sample_rate = rate.map(|rate| rate >> stream.saturating_sub(8).min(2));
-    Some(Stream { rfc6381: "ac-3".to_owned(), channels: Some(channels(&mut bits)?), sample_rate })
+    Some(Audio { rfc6381: "ac-3".to_owned(), channels: Some(channels(&mut bits)?), sample_rate })
 }
 
 /// Enhanced AC-3: the first independent substream and what belongs to it.
-pub(super) fn eac3(dec3: &[u8]) -> Option<Stream> {
+pub(super) fn eac3(dec3: &[u8]) -> Option<Audio> {
     let mut bits = Bits::new(dec3);
     bits.skip(16)?; // data_rate, num_ind_sub
     let sample_rate = sample_rate(bits.u32(2)?);
@@ -36,11 +36,11 @@ pub(super) fn eac3(dec3: &[u8]) -> Option<Stream> {
             channels += if bits.flag()? { added } else { 0 };
         }
     }
-    Some(Stream { rfc6381: "ec-3".to_owned(), channels: Some(channels), sample_rate })
+    Some(Audio { rfc6381: "ec-3".to_owned(), channels: Some(channels), sample_rate })
 }
 
 /// AC-4: `ac-4.BB.PP.MM` of the first presentation (TS 103 190-2 E.13); channels are the entry's.
-pub(super) fn ac4(dac4: &[u8]) -> Option<Stream> {
+pub(super) fn ac4(dac4: &[u8]) -> Option<Audio> {
     let mut bits = Bits::new(dac4);
     bits.skip(3)?; // ac4_dsi_version
     let bitstream = bits.u32(7)?;
@@ -49,7 +49,7 @@ pub(super) fn ac4(dac4: &[u8]) -> Option<Stream> {
         Some((version, level)) => format!("ac-4.{bitstream:02X}.{version:02X}.{level:02X}"),
         None => "ac-4".to_owned(),
     };
-    Some(Stream { rfc6381, channels: None, sample_rate })
+    Some(Audio { rfc6381, channels: None, sample_rate })
 }
 
 /// Version and `mdcompat` of the first presentation, reading on from `frame_rate_index`.
@@ -90,7 +90,7 @@ fn channels(bits: &mut Bits<'_>) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn shape(stream: Option<Stream>) -> Option<(Option<u16>, Option<u32>)> {
+    fn shape(stream: Option<Audio>) -> Option<(Option<u16>, Option<u32>)> {
         stream.map(|stream| (stream.channels, stream.sample_rate))
     }
 

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use super::super::boxes::{Fields, FourCc};
 use super::bits::{Bits, unescape};
 use super::colour::Colour;
-use super::video::{Sequence, Stream};
+use super::stream::{Sequence, Video};
 
 /// `nal_unit_type` of a sequence parameter set.
 const SPS: u8 = 33;
 
 /// The string of ISO/IEC 14496-15 Annex E, and what the first parameter set says.
-pub(super) fn read(entry: FourCc, hvcc: &[u8]) -> Option<Stream> {
+pub(super) fn read(entry: FourCc, hvcc: &[u8]) -> Option<Video> {
     let mut fields = Fields::new(hvcc);
     let _version = fields.u8()?;
     let profile = fields.u8()?;
@@ -19,7 +19,7 @@ pub(super) fn read(entry: FourCc, hvcc: &[u8]) -> Option<Stream> {
     let constraints = fields.array::<6>()?;
     let level = fields.u8()?;
     let rfc6381 = name(entry, profile, compatibility, &constraints, level);
-    Some(Stream { rfc6381, sequence: first_set(fields).unwrap_or_default() })
+    Some(Video { rfc6381, sequence: first_set(fields).unwrap_or_default() })
 }
 
 /// `profile` is `general_profile_space`, `general_tier_flag` and `general_profile_idc` in one byte.

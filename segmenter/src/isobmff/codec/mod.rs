@@ -18,6 +18,7 @@ mod protection;
 mod quicktime;
 mod raw;
 mod sound;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod text;

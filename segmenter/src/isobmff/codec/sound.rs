@@ -4,18 +4,8 @@ use super::super::boxes::FourCc;
 use super::aac::AudioConfig;
 use super::esds::DecoderConfig;
 use super::raw::{self, Boxes, Raw};
+use super::stream::Audio;
 use super::{Codec, Format, SampleEntry, Sound, Unsupported, dolby, lossless, protection, quicktime};
-
-/// What a codec's own configuration says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stream {
-    /// RFC 6381.
-    pub(super) rfc6381: String,
-    /// Channels; `None` where only the entry or the samples tell.
-    pub(super) channels: Option<u16>,
-    /// Samples a second; `None` where only the entry or the samples tell.
-    pub(super) sample_rate: Option<u32>,
-}
 
 /// Reads an audio sample entry.
 pub(super) fn read(raw: Raw<'_>) -> Result<SampleEntry, Unsupported> {
@@ -32,7 +22,7 @@ pub(super) fn read(raw: Raw<'_>) -> Result<SampleEntry, Unsupported> {
     Ok(SampleEntry { bytes, codec })
 }
 
-fn stream(format: FourCc, boxes: Boxes<'_>) -> Result<Stream, Unsupported> {
+fn stream(format: FourCc, boxes: Boxes<'_>) -> Result<Audio, Unsupported> {
     match &format.0 {
         b"mp4a" => mpeg4(format, boxes),
         b"Opus" => boxes.read(b"dOps", lossless::opus),
@@ -46,18 +36,18 @@ fn stream(format: FourCc, boxes: Boxes<'_>) -> Result<Stream, Unsupported> {
 }
 
 /// `mp4a`, named by its object type; players compare its hexadecimal digits as upper case (RFC 6381 3.3).
-fn mpeg4(entry: FourCc, boxes: Boxes<'_>) -> Result<Stream, Unsupported> {
+fn mpeg4(entry: FourCc, boxes: Boxes<'_>) -> Result<Audio, Unsupported> {
     let config = boxes.read(b"esds", DecoderConfig::read)?;
     match config.object_type {
         0x40 => {
             let audio = boxes.read(b"esds", |_| AudioConfig::read(config.specific))?;
             let rfc6381 = format!("mp4a.40.{}", audio.object_type);
-            Ok(Stream { rfc6381, channels: audio.channels, sample_rate: audio.sample_rate })
+            Ok(Audio { rfc6381, channels: audio.channels, sample_rate: audio.sample_rate })
         }
         // AAC, MP3, AC-3 and E-AC-3.
         object_type @ (0x66..=0x69 | 0x6b | 0xa5 | 0xa6) => {
             let audio = (object_type <= 0x68).then(|| AudioConfig::read(config.specific)).flatten();
-            Ok(Stream {
+            Ok(Audio {
                 rfc6381: format!("mp4a.{object_type:02X}"),
                 channels: audio.and_then(|audio| audio.channels),
                 sample_rate: audio.and_then(|audio| audio.sample_rate),

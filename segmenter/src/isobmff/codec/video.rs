@@ -6,6 +6,7 @@ use super::dolby_vision::{self, DolbyVision};
 use super::esds::DecoderConfig;
 use super::protection;
 use super::raw::{self, Boxes, Raw};
+use super::stream::{Sequence, Video};
 use super::{Codec, Format, Picture, SampleEntry, Unsupported, VideoRange, av1, avc, hevc, mpeg4_video, vpx};
 
 /// Bytes of the entry's own fields, before its boxes.
@@ -13,31 +14,6 @@ const FIXED: usize = 78;
 
 /// Where `width` and `height` lie.
 const SIZE_AT: usize = 24;
-
-/// What a codec's own configuration says.
-pub(super) struct Stream {
-    /// RFC 6381.
-    pub(super) rfc6381: String,
-    /// What its parameter sets say.
-    pub(super) sequence: Sequence,
-}
-
-/// What parameter sets say, as far as they are there and sound.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sequence {
-    /// Width and height after cropping.
-    pub(super) size: Option<(u16, u16)>,
-    /// The colour description.
-    pub(super) colour: Option<Colour>,
-}
-
-impl Sequence {
-    /// A size that no entry can hold counts as not said.
-    pub(super) fn new(width: u32, height: u32, colour: Option<Colour>) -> Self {
-        let size = u16::try_from(width).ok().zip(u16::try_from(height).ok());
-        Self { size, colour }
-    }
-}
 
 /// Reads a visual sample entry.
 pub(super) fn read(raw: Raw<'_>) -> Result<SampleEntry, Unsupported> {
@@ -68,8 +44,8 @@ fn stream(
     boxes: Boxes<'_>,
     colr: Option<Colour>,
     size: (u16, u16),
-) -> Result<Stream, Unsupported> {
-    let named = |rfc6381| Stream { rfc6381, sequence: Sequence::default() };
+) -> Result<Video, Unsupported> {
+    let named = |rfc6381| Video { rfc6381, sequence: Sequence::default() };
     match &format.0 {
         b"avc1" | b"avc3" => boxes.read(b"avcC", |avcc| avc::read(format, avcc)),
         b"hvc1" | b"hev1" => boxes.read(b"hvcC", |hvcc| hevc::read(format, hvcc)),

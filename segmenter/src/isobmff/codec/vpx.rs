@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::boxes::{Fields, FourCc};
 use super::colour::Colour;
-use super::video::{Sequence, Stream};
+use super::stream::{Sequence, Video};
 
 /// Largest luma picture of each VP9 level (VP9 bitstream Annex A).
 const LEVELS: [(u32, u8); 10] = [
@@ -24,7 +24,7 @@ const LEVELS: [(u32, u8); 10] = [
 ///
 /// `size` stands in for a level that the box leaves open: the lowest one such a picture fits into,
 /// since players refuse level 0.
-pub(super) fn read(entry: FourCc, vpcc: &[u8], colr: Option<Colour>, size: (u16, u16)) -> Option<Stream> {
+pub(super) fn read(entry: FourCc, vpcc: &[u8], colr: Option<Colour>, size: (u16, u16)) -> Option<Video> {
     let mut fields = Fields::new(vpcc);
     let (version, _) = fields.version_and_flags()?;
     let [profile, level, format] = fields.array()?;
@@ -45,7 +45,7 @@ pub(super) fn read(entry: FourCc, vpcc: &[u8], colr: Option<Colour>, size: (u16,
         let full_range = u8::from(full_range);
         let _ = write!(rfc6381, ".{chroma:02}.{primaries:02}.{transfer:02}.{matrix:02}.{full_range:02}");
     }
-    Some(Stream { rfc6381, sequence: Sequence { size: None, colour } })
+    Some(Video { rfc6381, sequence: Sequence { size: None, colour } })
 }
 
 fn lowest_level((width, height): (u16, u16)) -> u8 {
