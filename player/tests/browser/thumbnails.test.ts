@@ -131,7 +131,7 @@ for (const film of ["films/Held upright.mp4", "edge/rotated-270.mp4"]) {
     const shown = await page.evaluate((places) => parts.screen(places), PLACES);
     expect(seen).toMatchObject({ width: 180, height: 320 });
     const off = shown.flat().map((light, i) => Math.abs(light - (seen?.colours.flat()[i] ?? 999)));
-    expect(Math.max(...off)).toBeLessThan(45);
+    expect(Math.max(...off), JSON.stringify([shown, seen?.colours])).toBeLessThan(45);
   });
 }
 

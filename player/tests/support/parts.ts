@@ -55,7 +55,8 @@ export async function openParts(theatre: Theatre, origin: Origin, source?: strin
     await page.evaluate(async (address) => {
       const { video } = parts;
       video.src = address;
-      await new Promise((resolve) => video.addEventListener("loadeddata", resolve, { once: true }));
+      // Data alone is not yet a picture that can be drawn.
+      await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
     }, source);
   }
   return page;
