@@ -130,8 +130,9 @@ export class SegueVideo extends Base {
       this.nativeEl.src = this.#address;
       return;
     }
-    this.#deferred = this.preload === "none" && !this.hasAttribute("autoplay");
-    if (!this.#deferred) this.#begin(this.preload === "metadata" && !this.hasAttribute("autoplay"));
+    const preload = this.hasAttribute("autoplay") ? "auto" : this.getAttribute("preload");
+    this.#deferred = preload === "none";
+    if (!this.#deferred) this.#begin(preload === "metadata");
   }
 
   override async play(): Promise<void> {
@@ -226,11 +227,21 @@ export class SegueVideo extends Base {
     });
   }
 
-  /** From a first picture to all that playing takes. */
+  /** From a first picture to all that playing takes; what was chosen meanwhile stays chosen. */
   #restart(): void {
+    const { quality, audio } = this.#player ?? {};
     this.#resume = this.nativeEl.currentTime;
     this.#end();
     this.#begin(false);
+    const player = this.#player;
+    player?.addEventListener(
+      "manifest",
+      () => {
+        if (quality !== undefined && quality !== "auto") player.quality = quality;
+        if (audio != null) player.audio = audio;
+      },
+      { once: true },
+    );
   }
 
   readonly #told = (event: Event): void => {
