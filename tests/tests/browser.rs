@@ -130,7 +130,7 @@ const WATCH: &str = "
         setTimeout(() => reject(new Error(`${what}: at ${video.currentTime}, ready ${video.readyState}`)), 20000);
         check();
     });
-    const video = document.querySelector('video');
+    const video = document.querySelector('segue-video');
     video.muted = true;
     await until('metadata', () => video.readyState >= 1 && video.duration > 0, video, 'loadedmetadata', 'durationchange');
     await video.play();

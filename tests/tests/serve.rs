@@ -507,6 +507,48 @@ fn the_page_lists_the_films_and_each_has_one_to_watch_it() {
 }
 
 #[test]
+fn a_page_that_plays_comes_with_its_manifest_and_waits_for_nothing_else() {
+    let (gateway, film) = Gateway::with_a_film();
+    let page = gateway.get(&film.replace("/v1/media", "/watch")).with(200);
+    let policy = page.must("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe-eval"), "{policy}");
+    let text = page.text();
+    let (_, data) = text.split_once("id=\"manifest\">").expect("the manifest stands in the page");
+    let (data, _) = data.split_once("</script>").expect("the data end");
+    let manifest: Value = serde_json::from_str(data).expect("the data are JSON");
+    assert_eq!(manifest, gateway.get(&format!("{film}/manifest.json")).with(200).json());
+    let modules: Vec<_> = text.split(['"', '\'']).filter(|name| name.ends_with(".js")).collect();
+    assert!(!modules.is_empty(), "{text}");
+    for module in modules {
+        let module = gateway.get(&format!("/player/pages/{}", module.trim_start_matches("./"))).with(200);
+        assert!(module.must("cache-control").contains("immutable"), "{module}");
+    }
+}
+
+#[test]
+fn the_player_is_served_to_pages_of_others() {
+    let (gateway, _) = Gateway::with_a_film();
+    for name in ["player.js", "element.js", "worker.js", "thumbnails.js"] {
+        let path = format!("/player/{name}");
+        let plain = gateway.get(&path).with(200);
+        assert_eq!(plain.must("content-type"), "text/javascript", "{plain}");
+        assert_eq!(plain.must("access-control-allow-origin"), "*", "{plain}");
+        let tag = plain.must("etag").to_owned();
+        assert_eq!(gateway.client.send("GET", &path, &[("if-none-match", &tag)]).status, 304);
+        let small = gateway.client.send("GET", &path, &[("accept-encoding", "br")]);
+        assert_eq!(small.must("content-encoding"), "br", "{small}");
+        assert!(
+            small.body.len() * 2 < plain.body.len(),
+            "{name}: {} of {}",
+            small.body.len(),
+            plain.body.len()
+        );
+    }
+    assert_eq!(gateway.get("/player/nothing.js").status, 404);
+    assert_eq!(gateway.get("/player/types/index.d.ts").status, 404);
+}
+
+#[test]
 fn a_title_can_bring_no_markup_into_a_page() {
     let place = tempfile::tempdir().unwrap();
     fs::create_dir(place.path().join("films")).unwrap();

@@ -14,6 +14,7 @@ mod openapi;
 mod original;
 mod pages;
 mod paging;
+mod player;
 mod range;
 mod server;
 mod titles;
@@ -55,6 +56,7 @@ fn router(gateway: Shared) -> Router {
         .route("/watch/{id}", get(pages::watch))
         .route("/docs", get(pages::docs))
         .route("/assets/{name}", get(pages::asset))
+        .route("/player/{*path}", get(player::file))
         .route("/openapi.json", get(openapi::document))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
