@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: run test check fixtures binary conformance bench fuzz help clean
+.PHONY: run test check fixtures player binary conformance bench fuzz help clean
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Where a folder of real media and the checker for it may lie; what needs them says so when they are not there.
@@ -12,7 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Every test that runs the program runs this one build of it.
 export SEGUE_BIN ?= $(abspath $(TARGET))/debug/segue
 
-run: ## make the demo films, build, and serve them on http://127.0.0.1:8080 (LISTEN=...)
+run: player ## make the demo films, build, and serve them on http://127.0.0.1:8080 (LISTEN=...)
 	@.ci/need cc ffmpeg python3 cargo
 	fixtures/make.sh films
 	cargo build --release --locked -p gateway --bin segue
@@ -22,17 +22,32 @@ test: check fixtures binary ## check, and every test: Rust, command line, HTTP, 
 	@.ci/need chromium chromedriver
 	cargo nextest run --locked --workspace
 	cargo test --locked --workspace --doc --quiet
+	cd player && npm test --silent
 	@$(MAKE) --no-print-directory conformance
 
-check: ## formatting, clippy with warnings denied, rustdoc, scripts
+check: player ## formatting, clippy with warnings denied, rustdoc, TypeScript, scripts
 	@.ci/need cc python3 cargo cargo-fmt cargo-clippy shellcheck
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	cd player && npm run --silent check
 	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/*.sh
 
+player: player/dist/pages/watch.html
+
+# The gateway embeds it, so it comes first, and again only when something it is made of has changed.
+player/dist/pages/watch.html: player/node_modules/.installed player/build.mjs \
+		$(shell find player/src player/pages -type f ! -name '*.test.ts')
+	@.ci/need node
+	cd player && node build.mjs --no-types
+
+player/node_modules/.installed: player/package-lock.json
+	@.ci/need node npm
+	cd player && npm ci --ignore-scripts --loglevel=error
+	touch $@
+
 # The same selection as `cargo nextest run --workspace`, so that nothing is built a second time.
-binary:
+binary: player
 	@.ci/need cc cargo cargo-nextest
 	cargo build --locked --workspace --bins --tests --quiet
 
@@ -61,5 +76,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 clean: ## remove what was built and the films that were made
-	rm -rf fixtures/media segmenter/fuzz/target segmenter/fuzz/corpus segmenter/fuzz/artifacts
+	rm -rf player/dist player/node_modules fixtures/media segmenter/fuzz/target segmenter/fuzz/corpus segmenter/fuzz/artifacts
 	cargo clean --quiet
