@@ -60,12 +60,13 @@ conformance: fixtures binary
 	SHARED=$(SHARED) tests/conformance.sh fixtures/media fixtures/INDEX.tsv
 	SHARED=$(SHARED) tests/conformance.sh $(SHARED)/media $(SHARED)/media/INDEX.tsv
 
-bench: ## time and memory beside cp and other packagers, then the library's own benches
-	@.ci/need cc curl ffmpeg python3 pip time nginx wrk cargo
+bench: ## time and memory beside cp, other packagers and other players, then the library's own benches
+	@.ci/need cc curl ffmpeg python3 pip time nginx wrk cargo chromium
 	cargo build --release --locked -p gateway --bin segue
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/serve.sh
 	cargo bench --locked -p segmenter
+	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/players.sh
 
 fuzz: ## fuzz each target of the segmenter for a while (SECONDS=600, TARGETS="scan moov moof engine")
 	@.ci/need cc ffmpeg python3 cargo cargo-fuzz

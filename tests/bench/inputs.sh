@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# inputs.sh FOLDER [LETTER...]: makes the films that the benches use, those that are not there yet. All of them take 2.2 GiB.
+# inputs.sh FOLDER [LETTER...]: makes the films that the benches use, those that are not there yet; a to e without a letter, 2.2 GiB.
 #
 #   a  1.06 GiB, 14 min of 720p H.264 and AAC at 10 Mbit/s, 2 s GOPs, B-frames, moov in front
 #   b  637 MiB, 3 h of 360p at 0.5 Mbit/s, one sample a chunk, 776,000 samples, moov behind
 #   c  121 MiB of 720p HEVC and AAC, moov in front
 #   d  294 MiB, 4 min of a in fragments of 2 s
 #   e  29 MiB, 24 s of a, moov behind: what starting up costs
+#   f  31 MiB, 2 min of 720p H.264 at 2 Mbit/s and AAC at 128 kbit/s, 2 s GOPs, B-frames: what players are measured with
+#   g  47 MiB, f with 240p at 0.3 and 480p at 0.8 Mbit/s beside it
+#   h  152 MiB, 10 min of f
 set -euo pipefail
 folder=$1
 shift
@@ -33,6 +36,26 @@ long() {
     clip
     ff -stream_loop 35 -i "$folder/e.mp4" -c copy -movflags +faststart "$folder/part.mp4"
     done_as a
+  }
+}
+ladder() {
+  has g || {
+    local streams=() rates=(300 800 2000) i
+    for i in 0 1 2; do
+      streams+=(-map "[v$i]" "-b:v:$i" "${rates[i]}k" "-maxrate:v:$i" "$((rates[i] * 11 / 10))k" "-bufsize:v:$i" "$((rates[i] * 2))k")
+    done
+    ff -filter_complex "$(noisy 1280x720 14),split=3[a][b][v2];[a]scale=426:240[v0];[b]scale=854:480[v1]" "${tone[@]}" -t 24 \
+      "${streams[@]}" -map 0:a -c:v libx264 -preset veryfast "${gops[@]}" -c:a aac -b:a 128k -ac 2 "$folder/short.mp4"
+    ff -stream_loop 4 -i "$folder/short.mp4" -map 0 -c copy -movflags +faststart "$folder/part.mp4"
+    rm "$folder/short.mp4"
+    done_as g
+  }
+}
+one_size() {
+  has f || {
+    ladder
+    ff -i "$folder/g.mp4" -map 0:2 -map 0:a -c copy -movflags +faststart "$folder/part.mp4"
+    done_as f
   }
 }
 
@@ -66,6 +89,15 @@ for letter in "${letters[@]}"; do
       }
       ;;
     e) clip ;;
+    f) one_size ;;
+    g) ladder ;;
+    h)
+      has h || {
+        one_size
+        ff -stream_loop 4 -i "$folder/f.mp4" -c copy -movflags +faststart "$folder/part.mp4"
+        done_as h
+      }
+      ;;
     *) echo "error: no film called $letter" >&2; exit 2 ;;
   esac
 done

@@ -111,7 +111,7 @@ export class Origin {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Serves a folder below a prefix such as `/film/`. */
+  /** Serves a folder below a prefix such as `/film/`, or a file at an address. */
   folder(prefix: string, folder: string): void {
     this.#places.unshift([prefix, { folder }]);
   }
@@ -235,8 +235,10 @@ export class Origin {
     const pathname = decodeURIComponent(address.split("?")[0] ?? "/");
     for (const [prefix, place] of this.#places) {
       if (!pathname.startsWith(prefix)) continue;
-      if ("folder" in place)
-        return file(path.join(place.folder, path.normalize(`/${pathname.slice(prefix.length)}`)));
+      if ("folder" in place) {
+        const rest = path.normalize(`/${pathname.slice(prefix.length)}`);
+        return file(pathname === prefix ? place.folder : path.join(place.folder, rest));
+      }
       if ("answer" in place) return whole(await place.answer());
       const reply = await fetch(place.upstream + address);
       if (!reply.ok) return undefined;

@@ -89,11 +89,16 @@ export class Recorder {
     setInterval(() => this.#watch(), 25);
   }
 
+  /** The clock runs from now on. */
+  begin(): void {
+    this.#from = performance.now();
+  }
+
   /** Loads a film into the player and plays it. */
   async start(url: string, options: StartOptions): Promise<void> {
     const { Player } = (await import(ENGINE)) as Engine;
     const { worker, limits, maxHeight, manifest, start, paused } = options;
-    this.#from = performance.now();
+    this.begin();
     this.player = new Player(this.video, {
       ...(worker !== undefined && { worker }),
       ...(limits && { limits }),
@@ -128,7 +133,8 @@ export class Recorder {
     await seeked;
     // The compositor may show the new picture one turn later than it is said; a picture that was shown already isn't told again.
     const limit = performance.now() + 1000;
-    while (this.shown.length === before && performance.now() < limit) await turn();
+    const there = (): boolean => Math.abs((this.shown.at(-1)?.media ?? -1) - time) < 0.5;
+    while ((this.shown.length === before || !there()) && performance.now() < limit) await turn();
     const ms = performance.now() - from;
     return { number: await this.number(), media: this.shown.at(-1)?.media ?? -1, ms };
   }
@@ -197,6 +203,8 @@ export class Recorder {
       audio: player?.audio ?? null,
       playable: player?.playable.map(({ id }) => id) ?? [],
       now: this.#now(),
+      /** When the clock began, milliseconds since 1970. */
+      began: performance.timeOrigin + this.#from,
     };
   }
 
