@@ -1,5 +1,6 @@
 //! A gateway for tests that speak HTTP with it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::fixtures::path as fixture;
 use crate::http::{Client, Reply};
-use crate::program::{Running, eventually, serve};
+use crate::program::{Running, eventually, serve_with};
 
 /// A gateway over a folder of its own, with data of its own.
 pub(crate) struct Gateway {
@@ -34,9 +35,25 @@ impl Gateway {
 
     #[track_caller]
     pub(crate) fn start(place: TempDir) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    /// With more arguments.
+    #[track_caller]
+    fn start_with(place: TempDir, more: &[&OsStr]) -> Self {
         let (films, data) = (place.path().join("films"), place.path().join("data"));
-        let (running, address) = serve(&films, &data);
+        let (running, address) = serve_with(&films, &data, more);
         Self { client: Client(address), running, place }
+    }
+
+    /// Ends it, and starts it again with these settings.
+    #[track_caller]
+    pub(crate) fn restarted_with(self, settings: &str) -> Self {
+        let Self { running, place, .. } = self;
+        assert_eq!(running.stop(), Some(0), "it ends cleanly when asked to");
+        let config = place.path().join("segue.toml");
+        fs::write(&config, settings).expect("settings can be written");
+        Self::start_with(place, &[OsStr::new("--config"), config.as_os_str()])
     }
 
     /// Ends it as a service manager does, and starts it again over the same folders.

@@ -166,7 +166,13 @@ pub(crate) fn serve_arguments<'a>(films: &'a Path, data: &'a Path) -> [&'a OsStr
 /// Starts a gateway over a folder of films, and says at which address it listens.
 #[track_caller]
 pub(crate) fn serve(films: &Path, data: &Path) -> (Running, String) {
-    let (running, mut stdout) = Running::start(&serve_arguments(films, data));
+    serve_with(films, data, &[])
+}
+
+/// As `serve`, with more arguments.
+#[track_caller]
+pub(crate) fn serve_with(films: &Path, data: &Path, more: &[&OsStr]) -> (Running, String) {
+    let (running, mut stdout) = Running::start(&[&serve_arguments(films, data), more].concat());
     let address = line_after(&mut stdout, "listening on http://").expect("it says where it listens");
     (running, address)
 }

@@ -153,6 +153,37 @@ fn the_players_manifest_tells_what_the_one_on_disk_does() {
 }
 
 #[test]
+fn what_does_not_stay_in_memory_is_answered_just_as_what_does() {
+    let gateway = Gateway::over(&["films/Two languages.mp4"]);
+    let film = gateway.film("Two languages");
+    let asked: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("range", "bytes=100-9999")],
+        &[("range", "bytes=0-9,50-99,-5")],
+        &[("range", "bytes=99999999-")],
+        &[("if-match", "\"other\"")],
+    ];
+    let answers = |gateway: &Gateway| {
+        let paths = ["v1/1.m4s", "v1/8.m4s", "a1/2.m4s", "t1/1.m4s", "v1/init.mp4"];
+        let every = paths.iter().flat_map(|path| asked.iter().map(move |headers| (path, headers)));
+        let answer = every.flat_map(|(path, headers)| ["GET", "HEAD"].map(|method| (path, headers, method)));
+        let answer = answer.map(|(path, headers, method)| {
+            let reply = gateway.client.send(method, &format!("{film}/{path}"), headers);
+            let told = ["etag", "content-length", "content-type", "content-range", "cache-control"];
+            let told = told.map(|name| reply.header(name).map(str::to_owned));
+            (path.to_string(), reply.status, told, reply.body)
+        });
+        answer.collect::<Vec<_>>()
+    };
+    let kept = answers(&gateway);
+    let gateway = gateway.restarted_with("[cache]\nhot = \"0B\"\n");
+    eventually("the film is listed", || gateway.items().pop());
+    assert!(answers(&gateway) == kept);
+    let passing = gateway.get(&format!("{film}/v1/2.m4s")).with(200);
+    assert_eq!(passing.must("server-timing"), "passing");
+}
+
+#[test]
 fn original_is_the_file_itself() {
     let (gateway, film) = Gateway::with_a_film();
     let bytes = fs::read(fixture("edge/moov-last.mp4")).unwrap();

@@ -17,6 +17,7 @@ mod paging;
 mod player;
 mod range;
 mod server;
+mod stream;
 mod titles;
 mod tree;
 

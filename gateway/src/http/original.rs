@@ -1,26 +1,23 @@
 //! The source itself, byte for byte, streamed with bounded memory.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, HeaderMap};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
 
-use super::answer::{Bytewise, answer};
+use super::answer::answer;
 use super::error::{Kind, Problem};
+use super::stream::{Pieces, Streamed};
 use super::{Shared, media, tree};
 use crate::id::MediaId;
 use crate::playback::{Coding, Head, Keep};
 use crate::source::{self, SourceFile};
-
-/// Bytes read and sent at once: all that a download keeps in memory.
-const PIECE: u64 = 256 << 10;
 
 /// The source, byte for byte.
 #[utoipa::path(
@@ -89,51 +86,16 @@ fn file_name(path: &Path) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("inline; filename*=UTF-8''{}", coded.collect::<String>())).ok()
 }
 
-/// A file that is read as fast as it is sent.
-struct Streamed(Arc<SourceFile>);
-
-/// What is still to be sent: text, or bytes of the file.
-enum Piece {
-    Text(Bytes),
-    File(Range<u64>),
-}
-
-impl Bytewise for Streamed {
-    fn body(self, ranges: Vec<(Bytes, Range<u64>)>, end: Bytes) -> Body {
-        let mut pieces: Vec<Piece> = ranges
-            .into_iter()
-            .flat_map(|(before, range)| [Piece::Text(before), Piece::File(range)])
-            .collect();
-        pieces.push(Piece::Text(end));
-        pieces.reverse();
-        Body::from_stream(stream::try_unfold((self.0, pieces), |(file, mut pieces)| async {
-            loop {
-                match pieces.pop() {
-                    None => return Ok::<_, std::io::Error>(None),
-                    Some(Piece::Text(text)) if text.is_empty() => {}
-                    Some(Piece::Text(text)) => return Ok(Some((text, (file, pieces)))),
-                    Some(Piece::File(range)) if range.is_empty() => {}
-                    Some(Piece::File(range)) => {
-                        let end = range.end.min(range.start + PIECE);
-                        pieces.push(Piece::File(end..range.end));
-                        let bytes = read(Arc::clone(&file), range.start..end).await?;
-                        return Ok(Some((bytes, (file, pieces))));
-                    }
-                }
-            }
-        }))
+impl Pieces for Arc<SourceFile> {
+    async fn piece(self, range: Range<u64>) -> io::Result<Bytes> {
+        let work = move || -> Result<Bytes, source::Error> {
+            let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+            self.read(&mut bytes, range.start)?;
+            self.unchanged()?;
+            Ok(bytes.into())
+        };
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
-}
-
-/// Bytes of the file as it was when the answer began; if it changes, the answer breaks off.
-async fn read(file: Arc<SourceFile>, range: Range<u64>) -> std::io::Result<Bytes> {
-    let work = move || -> Result<Bytes, source::Error> {
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-        file.read(&mut bytes, range.start)?;
-        file.unchanged()?;
-        Ok(bytes.into())
-    };
-    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
 }
 
 #[cfg(test)]

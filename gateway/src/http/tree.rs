@@ -9,10 +9,12 @@
 //! change: only who puts them together by hand asks for them, and a shorter life told after a change would not reach the caches that
 //! have the bytes of before.
 
+use std::io;
+use std::ops::Range;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
+use axum::http::header::{ACCEPT_ENCODING, HeaderMap, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -22,8 +24,9 @@ use super::Shared;
 use super::answer::{answer, text, without_bytes};
 use super::error::{Kind, Problem};
 use super::negotiate;
+use super::stream::{Pieces, Streamed};
 use crate::id::MediaId;
-use crate::playback::{Film, Item, Playback};
+use crate::playback::{Film, Item, Passing, Playback};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -50,6 +53,11 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
             if let Some(answered) = early(method, headers, &film, item) {
                 return Ok(answered);
             }
+            if let Some(passing) = gateway.playback.passing(&film, item) {
+                let mut response = answer(headers, &passing.head(item), Some(Streamed(passing)));
+                response.headers_mut().insert(SERVER_TIMING, HeaderValue::from_static("passing"));
+                return Ok(response);
+            }
             let asked = Instant::now();
             (gateway.playback.content(&film, item, coding).await?, made_in(asked))
         }
@@ -60,8 +68,18 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
     Ok(response)
 }
 
+impl Pieces for Passing {
+    async fn piece(self, range: Range<u64>) -> io::Result<Bytes> {
+        Passing::piece(self, range).await.map_err(io::Error::other)
+    }
+}
+
 /// The answer where it needs no bytes, which then aren't made.
 fn early(method: &Method, headers: &HeaderMap, film: &Film, item: Item) -> Option<Response> {
+    let conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
+    if !conditional && method != Method::HEAD {
+        return None;
+    }
     let head = Playback::head(film, item)?;
     without_bytes(headers, &head)
         .or_else(|| (method == Method::HEAD).then(|| answer(headers, &head, None::<Bytes>)))

@@ -168,7 +168,7 @@ impl Film {
         Content { head, bytes: text.into() }
     }
 
-    fn media_head(&self, item: Item, length: u64) -> Head {
+    pub(super) fn media_head(&self, item: Item, length: u64) -> Head {
         let kind = match item {
             Item::Init { rendition } | Item::Segment { rendition, .. } => {
                 self.open.presentation.renditions().get(usize::from(rendition)).map(|output| output.kind())

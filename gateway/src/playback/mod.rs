@@ -8,6 +8,7 @@ mod content;
 mod example;
 mod film;
 mod item;
+mod passing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,6 +31,7 @@ use crate::task::Tasks;
 pub use content::{Coding, Content, Head, Keep};
 pub use film::Film;
 pub use item::Item;
+pub use passing::Passing;
 
 /// Segments made ahead of a viewer.
 const AHEAD: u32 = 3;
@@ -37,8 +39,8 @@ const AHEAD: u32 = 3;
 const AHEAD_AT_ONCE: usize = 4;
 /// Segments gathered at once; more wait.
 const GATHER_AT_ONCE: usize = 32;
-/// A segment larger than this part of the cache would push out more than it saves.
-const AHEAD_SHARE: u64 = 16;
+/// A segment larger than this part of the cache would push out more than it saves: it is not kept, and none is made ahead.
+const SHARE: u64 = 16;
 
 /// Why something can't be shown.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -191,6 +193,21 @@ impl Playback {
         Some(content)
     }
 
+    /// A segment that is not to be kept, to be made as it is sent; `None` for anything else.
+    pub fn passing(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
+        // A segment is hardly longer than its film: most need not be measured.
+        if self.has_room(film.open().file.len().saturating_mul(2)) {
+            return None;
+        }
+        let passing = Passing::of(film, item, &self.buffers, &self.gathering)?;
+        (!self.has_room(passing.len())).then_some(passing)
+    }
+
+    /// Whether the cache keeps something of this length.
+    fn has_room(&self, len: u64) -> bool {
+        len.saturating_mul(SHARE) <= self.room.hot
+    }
+
     /// Bytes of segments and manifests in memory, and how many there are.
     pub fn in_memory(&self) -> (u64, u64) {
         (self.hot.weight(), self.hot.count())
@@ -260,7 +277,7 @@ impl Playback {
     /// Makes the segments that come after this one, in the background.
     fn look_ahead(self: &Arc<Self>, film: &Arc<Film>, item: Item, content: &Content) {
         let Item::Segment { rendition, number } = item else { return };
-        if content.bytes.len() as u64 * AHEAD_SHARE > self.room.hot {
+        if !self.has_room(content.bytes.len() as u64) {
             return;
         }
         let wanted: Vec<_> = (1..=AHEAD)

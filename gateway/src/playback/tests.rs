@@ -42,6 +42,18 @@ impl Place {
         Self { folder, _data: data, playback, tasks, clock, id }
     }
 
+    /// What another playback of the same films is built on.
+    fn ground(&self) -> Ground {
+        Ground {
+            index: Arc::clone(&self.playback.index),
+            folders: self.playback.folders.clone(),
+            options: Options::default(),
+            clock: Clock::manual(),
+            tasks: Tasks::default(),
+            stale: Arc::default(),
+        }
+    }
+
     /// Another film under the same name, whole at once.
     fn replace(&self, fill: u8) {
         let staged = self.folder.path().join("staged");
@@ -116,6 +128,27 @@ async fn what_is_said_before_bytes_are_read_is_what_they_then_are() {
 }
 
 #[tokio::test]
+async fn a_segment_that_has_no_room_passes_through_in_pieces() {
+    let place = Place::with_a_film().await;
+    let film = place.film().await;
+    let item = film.item("v1/2.m4s").unwrap();
+    assert!(place.playback.passing(&film, item).is_none(), "there is room");
+    let whole = place.get(&film, "v1/2.m4s").await;
+    let narrow = Playback::new(place.ground(), Room { hot: 100, tables: 1 << 20 });
+    let passing = narrow.passing(&film, item).unwrap();
+    assert_eq!(passing.head(item), whole.head);
+    let middle = passing.len() / 2;
+    let pieces = [passing.clone().piece(0..middle).await, passing.clone().piece(middle..passing.len()).await];
+    assert_eq!(pieces.map(Result::unwrap).concat(), whole.bytes);
+    assert!(narrow.passing(&film, film.item("v1/init.mp4").unwrap()).is_none());
+    std::fs::write(place.path(), [example::film(50), vec![0; 9]].concat()).unwrap();
+    let refused = passing.piece(0..middle).await;
+    assert!(
+        matches!(&refused, Err(Error::Source { source, .. }) if matches!(**source, source::Error::Changed(_)))
+    );
+}
+
+#[tokio::test]
 async fn items_that_are_not_there_are_told_apart_from_those_that_are() {
     let place = Place::with_a_film().await;
     let film = place.film().await;
@@ -183,14 +216,7 @@ async fn a_film_that_is_gone_is_no_medium() {
 #[tokio::test]
 async fn a_folder_that_is_not_served_any_more_shows_nothing() {
     let place = Place::with_a_film().await;
-    let ground = Ground {
-        index: Arc::clone(&place.playback.index),
-        folders: vec!["/another".into()],
-        options: Options::default(),
-        clock: Clock::manual(),
-        tasks: Tasks::default(),
-        stale: Arc::default(),
-    };
+    let ground = Ground { folders: vec!["/another".into()], ..place.ground() };
     let other = Playback::new(ground, Room { hot: 0, tables: 0 });
     assert!(matches!(other.film(place.id).await, Err(Error::NoMedia(_))));
 }

@@ -21,42 +21,40 @@ pub struct Buffers(Arc<Mutex<Idle>>);
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_capacity: BTreeMap<usize, Vec<Vec<u8>>>,
+    by_class: BTreeMap<usize, Vec<Vec<u8>>>,
     bytes: usize,
 }
 
 impl Buffers {
-    /// An empty buffer with room for `len` bytes.
+    /// A buffer of `len` bytes, which hold whatever they held before.
     pub(super) fn take(&self, len: usize) -> Lent {
-        let capacity = class(len);
-        let waiting = self.0.lock().ok().and_then(|mut idle| idle.take(capacity));
-        Lent { bytes: waiting.unwrap_or_else(|| Vec::with_capacity(capacity)), home: self.clone() }
+        let class = class(len);
+        let waiting = self.0.lock().ok().and_then(|mut idle| idle.take(class));
+        Lent { memory: waiting.unwrap_or_else(|| vec![0; class]), len, home: self.clone() }
     }
 
-    fn give_back(&self, mut bytes: Vec<u8>) {
-        // A buffer that had to grow is of no class.
-        if bytes.capacity() < SMALLEST || class(bytes.capacity()) != bytes.capacity() {
+    fn give_back(&self, memory: Vec<u8>) {
+        if memory.len() < SMALLEST {
             return;
         }
-        bytes.clear();
         if let Ok(mut idle) = self.0.lock()
-            && idle.bytes + bytes.capacity() <= MOST_IDLE
+            && idle.bytes + memory.len() <= MOST_IDLE
         {
-            idle.bytes += bytes.capacity();
-            idle.by_capacity.entry(bytes.capacity()).or_default().push(bytes);
+            idle.bytes += memory.len();
+            idle.by_class.entry(memory.len()).or_default().push(memory);
         }
     }
 }
 
 impl Idle {
-    fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
-        let found = self.by_capacity.get_mut(&capacity)?.pop()?;
-        self.bytes -= capacity;
+    fn take(&mut self, class: usize) -> Option<Vec<u8>> {
+        let found = self.by_class.get_mut(&class)?.pop()?;
+        self.bytes -= class;
         Some(found)
     }
 }
 
-/// The capacity of buffers for `len` bytes: an eighth more at most, so that segments of about the same length share.
+/// The size of buffers for `len` bytes: an eighth more at most, so that segments of about the same length share.
 fn class(len: usize) -> usize {
     if len < SMALLEST {
         return len;
@@ -68,11 +66,17 @@ fn class(len: usize) -> usize {
 /// A buffer that goes back when it is dropped, or when the last [`Bytes`] made of it are.
 #[derive(Debug)]
 pub(super) struct Lent {
-    pub(super) bytes: Vec<u8>,
+    memory: Vec<u8>,
+    len: usize,
     home: Buffers,
 }
 
 impl Lent {
+    /// The bytes, to be written.
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.memory[..self.len]
+    }
+
     /// The bytes, as they are now.
     pub(super) fn freeze(self) -> Bytes {
         Bytes::from_owner(self)
@@ -81,13 +85,13 @@ impl Lent {
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.memory[..self.len]
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.home.give_back(std::mem::take(&mut self.bytes));
+        self.home.give_back(std::mem::take(&mut self.memory));
     }
 }
 
@@ -99,13 +103,13 @@ mod tests {
     fn what_the_last_holder_drops_serves_the_next() {
         let buffers = Buffers::default();
         let mut lent = buffers.take(1_000_000);
-        lent.bytes.extend_from_slice(&[7; 1_000_000]);
-        let place = lent.bytes.as_ptr();
+        lent.bytes().fill(7);
+        let place = lent.memory.as_ptr();
         let slice = lent.freeze().slice(10..20);
-        assert_ne!(buffers.take(1_000_000).bytes.as_ptr(), place, "a slice still holds it");
+        assert_ne!(buffers.take(1_000_000).memory.as_ptr(), place, "a slice still holds it");
         drop(slice);
-        let next = buffers.take(990_000);
-        assert!(next.bytes.is_empty() && next.bytes.as_ptr() == place);
+        let mut next = buffers.take(990_000);
+        assert!(next.bytes().len() == 990_000 && next.memory.as_ptr() == place);
     }
 
     #[test]

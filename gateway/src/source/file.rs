@@ -1,10 +1,11 @@
 //! A file as it was when it was opened: once it changes, nothing more is read from it.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use segmenter::{demux, plan};
 
 use crate::id::Identity;
@@ -96,6 +97,27 @@ impl SourceFile {
             io::ErrorKind::UnexpectedEof => Error::Changed(self.path.clone()),
             _ => Error::Unreadable { path: self.path.clone(), source },
         })
+    }
+
+    /// Fills `places` one after the other with the bytes from `offset`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_scattered(&self, mut places: &mut [IoSliceMut<'_>], mut offset: u64) -> Result<(), Error> {
+        while !places.is_empty() {
+            match rustix::io::preadv(&self.file, places, offset) {
+                Ok(0) => return Err(Error::Changed(self.path.clone())),
+                Ok(read) => {
+                    offset += read as u64;
+                    IoSliceMut::advance_slices(&mut places, read);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => {
+                    return Err(Error::Unreadable { path: self.path.clone(), source: error.into() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the open file is still what it was: asked after reading, so that no bytes of two versions are mixed.

@@ -1,109 +1,75 @@
 //! Bytes of a source from many places into one piece.
 //!
 //! # Why
-//! Files as most muxers write them hold one sample a chunk, video and audio in turns: a segment is a hundred ranges a few
-//! kilobytes apart. One read for each costs more than the bytes; so neighbours are read together into a window that stays in
-//! the processor's cache, and copied out of it. The copy is cheaper than clearing the memory that a direct read would need.
+//! A file as most muxers write it holds one sample a chunk, video and audio in turns: a segment is a hundred ranges a few hundred
+//! bytes apart. One read for each costs more than the bytes, so ranges that lie close together are read in one call. Where they are
+//! large the call puts each where it belongs, and what lies between them aside: nothing is copied twice. Where they are small that
+//! costs the kernel more for each than a copy does; then the call fills a window that stays in the processor's cache.
+
+use std::io::IoSliceMut;
+use std::ops::Range;
 
 use bytes::Bytes;
 use segmenter::bytes::ByteRange;
 use segmenter::render::{Part, Recipe};
 
-use super::buffers::Lent;
 use super::{Buffers, Error, SourceFile};
 
-/// Bytes of the window.
+/// Bytes of the window, and of the source that ranges read in one call take up; a single range may be longer.
 const WINDOW: u64 = 256 << 10;
 /// Bytes between two ranges that cost less to read along than a read of their own.
 const GAP: u64 = 8 << 10;
+/// Ranges of a call that have this many bytes on average are put where they belong by the kernel.
+const LARGE: u64 = 4 << 10;
 
-/// A stretch of the source that has been read.
-struct Window<'a> {
-    source: &'a SourceFile,
-    buffer: Lent,
-    holds: ByteRange,
-}
-
-impl<'a> Window<'a> {
-    fn over(source: &'a SourceFile, buffers: &Buffers, ranges: impl Iterator<Item = ByteRange>) -> Self {
-        let needed = ranges.map(ByteRange::len).sum::<u64>().saturating_mul(2).clamp(1, WINDOW);
-        let needed = usize::try_from(needed).unwrap_or(1);
-        let mut buffer = buffers.take(needed);
-        buffer.bytes.resize(needed, 0);
-        Self { source, buffer, holds: ByteRange::default() }
-    }
-
-    /// Appends the bytes of `range` to `out`. `reach` is where the ranges that follow closely end: they are read along.
-    fn copy(&mut self, range: ByteRange, reach: u64, out: &mut Vec<u8>) -> Result<(), Error> {
-        let mut at = range.start;
-        while at < range.end {
-            if !(self.holds.start <= at && at < self.holds.end) {
-                self.fill(at, reach.max(range.end))?;
-            }
-            let end = range.end.min(self.holds.end);
-            out.extend_from_slice(&self.buffer.bytes[self.index(at)..self.index(end)]);
-            at = end;
-        }
-        Ok(())
-    }
-
-    fn fill(&mut self, start: u64, reach: u64) -> Result<(), Error> {
-        let end = reach.min(start.saturating_add(self.buffer.bytes.len() as u64));
-        self.holds = ByteRange::default();
-        let holds = ByteRange { start, end };
-        let len = usize::try_from(holds.len()).unwrap_or(usize::MAX).min(self.buffer.bytes.len());
-        self.source.read(&mut self.buffer.bytes[..len], start)?;
-        self.holds = holds;
-        Ok(())
-    }
-
-    /// Where a byte of the source that the window holds, or the one after its last, lies in the buffer.
-    fn index(&self, at: u64) -> usize {
-        usize::try_from(at - self.holds.start).unwrap_or(usize::MAX)
-    }
-}
-
-/// For each range, where the run of ranges that one window can hold with it ends.
-fn reaches(ranges: &[ByteRange]) -> Vec<u64> {
-    let mut reaches = vec![0; ranges.len()];
-    let mut run: Option<ByteRange> = None;
-    let mut first = 0;
-    for (at, range) in ranges.iter().enumerate() {
-        let joined = run.map(|run| ByteRange { start: run.start, end: run.end.max(range.end) });
-        let close = run.is_some_and(|run| run.start <= range.start && range.start <= run.end + GAP);
-        match joined.filter(|joined| close && joined.len() <= WINDOW) {
-            Some(joined) => run = Some(joined),
-            None => {
-                if let Some(run) = run {
-                    reaches[first..at].fill(run.end);
-                }
-                (run, first) = (Some(*range), at);
-            }
-        }
-    }
-    if let Some(run) = run {
-        reaches[first..].fill(run.end);
-    }
-    reaches
-}
+/// A range of the source, and where its bytes go.
+type Wanted<'a> = (ByteRange, &'a mut [u8]);
 
 /// A segment, from its recipe.
 ///
 /// # Errors
 /// When the file can't be read or is not what it was.
 pub fn gather(source: &SourceFile, recipe: &Recipe, buffers: &Buffers) -> Result<Bytes, Error> {
-    let ranges: Vec<_> = recipe.ranges().collect();
-    let mut reaches = reaches(&ranges).into_iter();
-    let mut window = Window::over(source, buffers, ranges.iter().copied());
-    let mut segment = buffers.take(usize::try_from(recipe.size).unwrap_or(0));
+    gather_piece(source, recipe, 0..recipe.size, buffers)
+}
+
+/// Some bytes of a segment, counted from its start.
+///
+/// # Errors
+/// As [`gather`].
+pub fn gather_piece(
+    source: &SourceFile,
+    recipe: &Recipe,
+    piece: Range<u64>,
+    buffers: &Buffers,
+) -> Result<Bytes, Error> {
+    let mut lent = buffers.take(index(piece.end.saturating_sub(piece.start)));
+    let mut wanted = Vec::new();
+    let (mut at, mut rest) = (0, lent.bytes());
     for part in &recipe.parts {
+        let start = at;
+        at += len(part);
+        let (from, to) = (piece.start.max(start), piece.end.min(at));
+        if from >= to {
+            continue;
+        }
+        let Some((place, after)) = std::mem::take(&mut rest).split_at_mut_checked(index(to - from)) else {
+            break;
+        };
+        rest = after;
         match part {
-            Part::Header(range) => segment.bytes.extend_from_slice(&recipe.header[range.clone()]),
-            Part::Source(range) => window.copy(*range, reaches.next().unwrap_or(0), &mut segment.bytes)?,
+            Part::Header(range) => {
+                let header = range.start + index(from - start);
+                place.copy_from_slice(&recipe.header[header..header + place.len()]);
+            }
+            Part::Source(range) => wanted.push((ByteRange::at(range.start + from - start, to - from), place)),
         }
     }
+    debug_assert!(rest.is_empty(), "a recipe has as many bytes as it says");
+    read(source, &mut wanted, buffers)?;
+    drop(wanted);
     source.unchanged()?;
-    Ok(segment.freeze())
+    Ok(lent.freeze())
 }
 
 /// The bytes of each range, by themselves.
@@ -111,15 +77,80 @@ pub fn gather(source: &SourceFile, recipe: &Recipe, buffers: &Buffers) -> Result
 /// # Errors
 /// As [`gather`].
 pub fn gather_each(source: &SourceFile, ranges: &[ByteRange]) -> Result<Vec<Bytes>, Error> {
-    let mut window = Window::over(source, &Buffers::default(), ranges.iter().copied());
-    let pieces = ranges.iter().zip(reaches(ranges)).map(|(range, reach)| {
-        let mut piece = Vec::with_capacity(usize::try_from(range.len()).unwrap_or(0));
-        window.copy(*range, reach, &mut piece)?;
-        Ok(piece.into())
-    });
-    let pieces = pieces.collect::<Result<Vec<_>, Error>>()?;
+    let mut pieces: Vec<Vec<u8>> = ranges.iter().map(|range| vec![0; index(range.len())]).collect();
+    let mut wanted: Vec<_> = ranges.iter().copied().zip(pieces.iter_mut().map(Vec::as_mut_slice)).collect();
+    read(source, &mut wanted, &Buffers::default())?;
     source.unchanged()?;
-    Ok(pieces)
+    Ok(pieces.into_iter().map(Bytes::from).collect())
+}
+
+/// Reads every range, those that lie close together in one call.
+fn read(source: &SourceFile, mut wanted: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
+    while !wanted.is_empty() {
+        let together = close(wanted);
+        let (run, rest) = std::mem::take(&mut wanted).split_at_mut(together);
+        wanted = rest;
+        let bytes: u64 = run.iter().map(|(range, _)| range.len()).sum();
+        match run {
+            [(range, place)] => source.read(place, range.start)?,
+            run if bytes >= LARGE * run.len() as u64 => scatter(source, run)?,
+            run => copy(source, run, buffers)?,
+        }
+    }
+    Ok(())
+}
+
+/// How many ranges, from the first, are read in one call; at least one.
+fn close(wanted: &[Wanted<'_>]) -> usize {
+    let start = wanted.first().map_or(0, |(range, _)| range.start);
+    let belongs = |pair: &[Wanted<'_>]| {
+        let (before, next) = (pair[0].0, pair[1].0);
+        before.end <= next.start && next.start - before.end <= GAP && next.end - start <= WINDOW
+    };
+    1 + wanted.windows(2).take_while(|pair| belongs(pair)).count()
+}
+
+/// One call that puts each range in its place, and what lies between aside.
+fn scatter(source: &SourceFile, run: &mut [Wanted<'_>]) -> Result<(), Error> {
+    let Some(start) = run.first().map(|(range, _)| range.start) else { return Ok(()) };
+    let end = run.last().map_or(start, |(range, _)| range.end);
+    let bytes: u64 = run.iter().map(|(range, _)| range.len()).sum();
+    let mut aside = vec![0; index(end - start - bytes)];
+    let (mut aside, mut at) = (&mut aside[..], start);
+    let mut places = Vec::with_capacity(run.len() * 2);
+    for (range, place) in run {
+        let (between, rest) = std::mem::take(&mut aside).split_at_mut(index(range.start - at));
+        places.extend((!between.is_empty()).then(|| IoSliceMut::new(between)));
+        places.push(IoSliceMut::new(place));
+        (aside, at) = (rest, range.end);
+    }
+    source.read_scattered(&mut places, start)
+}
+
+/// One call into a window, and each range copied out of it.
+fn copy(source: &SourceFile, run: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
+    let Some(start) = run.first().map(|(range, _)| range.start) else { return Ok(()) };
+    let end = run.last().map_or(start, |(range, _)| range.end);
+    // Always of one size: it is used again and again.
+    let mut window = buffers.take(index(WINDOW.max(end - start)));
+    let window = &mut window.bytes()[..index(end - start)];
+    source.read(window, start)?;
+    for (range, place) in run {
+        place.copy_from_slice(&window[index(range.start - start)..index(range.end - start)]);
+    }
+    Ok(())
+}
+
+fn len(part: &Part) -> u64 {
+    match part {
+        Part::Header(range) => range.len() as u64,
+        Part::Source(range) => range.len(),
+    }
+}
+
+/// A count of bytes that are in memory.
+fn index(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -144,8 +175,17 @@ mod tests {
 
     #[test]
     fn neighbours_are_read_together_and_strangers_are_not() {
-        let ranges = [at(0, 10), at(20, 10), at(31 + GAP, 10), at(5, 1), at(7, WINDOW * 2)];
-        assert_eq!(reaches(&ranges), [30, 30, GAP + 41, 6, 7 + WINDOW * 2]);
+        for (ranges, expected) in [
+            (vec![at(0, 10), at(10, 5), at(20 + GAP, 10)], 2),
+            (vec![at(0, 10), at(10 + GAP, 10), at(5, 1)], 2),
+            (vec![at(9, 10), at(5, 10)], 1),
+            (vec![at(0, WINDOW * 2), at(WINDOW * 2, 1)], 1),
+            (vec![at(0, WINDOW - 1), at(WINDOW - 1, 1), at(WINDOW, 1)], 2),
+            (vec![at(3, 0)], 1),
+        ] {
+            let wanted: Vec<Wanted<'_>> = ranges.iter().map(|range| (*range, &mut [][..])).collect();
+            assert_eq!(close(&wanted), expected, "{ranges:?}");
+        }
     }
 
     #[test]
@@ -158,10 +198,17 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_range_comes_out_as_it_lies_in_the_file(
-            ranges in prop::collection::vec((0_u64..900_000, 0_u64..400_000), 0..12),
+            gaps in prop::collection::vec((0_u64..GAP * 2, prop_oneof![0_u64..3000, 0_u64..60_000]), 0..12),
+            apart in prop::collection::vec((0_u64..900_000, 0_u64..400_000), 0..4),
         ) {
             let (_place, bytes, source) = file_of(1_300_000);
-            let ranges: Vec<_> = ranges.into_iter().map(|(start, len)| at(start, len)).collect();
+            let mut end = 0;
+            let near = gaps.into_iter().map(|(gap, len)| {
+                let range = at(end + gap, len);
+                end = range.end;
+                range
+            });
+            let ranges: Vec<_> = near.collect::<Vec<_>>().into_iter().chain(apart.into_iter().map(|(start, len)| at(start, len))).collect();
             let pieces = gather_each(&source, &ranges).unwrap();
             for (range, piece) in ranges.iter().zip(pieces) {
                 let (start, end) = (range.start as usize, range.end as usize);
@@ -172,6 +219,7 @@ mod tests {
         #[test]
         fn a_segment_is_its_headers_and_ranges_in_order(
             parts in prop::collection::vec((0_u64..90_000, 1_u64..9_000, 0_usize..40), 1..12),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         ) {
             let (_place, bytes, source) = file_of(100_000);
             let (mut recipe, mut expected) =
@@ -185,7 +233,13 @@ mod tests {
                 expected.extend_from_slice(&bytes[start as usize..(start + len) as usize]);
             }
             recipe.size = expected.len() as u64;
-            prop_assert!(gather(&source, &recipe, &Buffers::default()).unwrap() == expected);
+            let buffers = Buffers::default();
+            prop_assert!(gather(&source, &recipe, &buffers).unwrap() == expected);
+            let mut cuts: Vec<u64> = cuts.iter().map(|cut| cut.index(expected.len()) as u64).collect();
+            cuts.extend([0, recipe.size]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|cut| gather_piece(&source, &recipe, cut[0]..cut[1], &buffers).unwrap());
+            prop_assert!(pieces.collect::<Vec<_>>().concat() == expected, "in pieces");
         }
     }
 }

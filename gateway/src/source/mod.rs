@@ -12,5 +12,5 @@ pub mod walk;
 pub use buffers::Buffers;
 pub use file::{Error, SourceFile};
 pub use film::{FORMAT, OpenFilm};
-pub use gather::{gather, gather_each};
+pub use gather::{gather, gather_each, gather_piece};
 pub use tables::{decode, encode, read_movie};
