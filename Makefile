@@ -60,7 +60,7 @@ conformance: fixtures binary
 	SHARED=$(SHARED) tests/conformance.sh fixtures/media fixtures/INDEX.tsv
 	SHARED=$(SHARED) tests/conformance.sh $(SHARED)/media $(SHARED)/media/INDEX.tsv
 
-bench: ## time and memory beside cp, other packagers and other players, then the library's own benches
+bench: player ## time and memory beside cp, other packagers and other players, then the library's own benches
 	@.ci/need cc curl ffmpeg python3 pip time nginx wrk cargo chromium
 	cargo build --release --locked -p gateway --bin segue
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh

@@ -12,5 +12,4 @@ fi
 export BENCH
 "$here/inputs.sh" "$BENCH" f g h
 cd "$here/../../player"
-[ -d node_modules/vitest ] || npm ci --silent
 exec node_modules/.bin/vite-node bench/run.ts

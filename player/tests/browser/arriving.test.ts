@@ -40,26 +40,27 @@ async function show(theatre: Theatre, here: [number, number][], options: OpenOpt
 }
 
 for (const { where, worker } of modes) {
-  test(`what is here is played, then waited, then gone on by itself, engine in ${where}`, async ({
-    theatre,
-  }) => {
-    const { arriving, viewer } = await show(theatre, [[1, 3]], { worker, start: 9 });
-    await viewer.until(
-      "waits",
-      ({ said }) => said.some(({ event }) => event.type === "waiting" && event.for === "elsewhere"),
-      null,
-    );
-    expect((await viewer.past(11.5)).ended).toBe(false);
-    arriving.here = [[1, 5]];
-    await viewer.past(13);
-    arriving.finish();
-    const notes = await viewer.past(21);
-    expect(skipped(notes)).toBe(0);
-    expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
-  });
+  test.concurrent(
+    `what is here is played, then waited, then gone on by itself, engine in ${where}`,
+    async ({ theatre }) => {
+      const { arriving, viewer } = await show(theatre, [[1, 3]], { worker, start: 9 });
+      await viewer.until(
+        "waits",
+        ({ said }) => said.some(({ event }) => event.type === "waiting" && event.for === "elsewhere"),
+        null,
+      );
+      expect((await viewer.past(11.5)).ended).toBe(false);
+      arriving.here = [[1, 5]];
+      await viewer.past(13);
+      arriving.finish();
+      const notes = await viewer.past(21);
+      expect(skipped(notes)).toBe(0);
+      expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
+    },
+  );
 }
 
-test("a hole that bytes will fill is waited for, not jumped", async ({ theatre }) => {
+test.concurrent("a hole that bytes will fill is waited for, not jumped", async ({ theatre }) => {
   const { arriving, viewer } = await show(
     theatre,
     [
@@ -80,42 +81,46 @@ test("a hole that bytes will fill is waited for, not jumped", async ({ theatre }
   expect(notes.said.filter(({ event }) => event.type === "jump")).toEqual([]);
 });
 
-test("a seek to where bytes are missing waits for them, and one back to what is here plays", async ({
-  theatre,
-}) => {
-  const { arriving, viewer } = await show(theatre, [[1, 3]]);
-  await viewer.past(0.5);
-  await viewer.set({ currentTime: 41.02 });
-  await viewer.until(
-    "waits",
-    ({ said }) => said.some(({ event }) => event.type === "waiting" && event.for === "elsewhere"),
-    null,
-  );
-  await viewer.set({ currentTime: 2 });
-  await viewer.past(3);
-  await viewer.set({ currentTime: 41.02 });
-  arriving.here = [
-    [1, 3],
-    [11, 12],
-  ];
-  await viewer.until("plays at 41 s", ({ video }) => video.currentTime > 42 && !video.seeking, null);
-  expect((await viewer.notes()).said.filter(({ event }) => event.type === "error")).toEqual([]);
-});
+test.concurrent(
+  "a seek to where bytes are missing waits for them, and one back to what is here plays",
+  async ({ theatre }) => {
+    const { arriving, viewer } = await show(theatre, [[1, 3]]);
+    await viewer.past(0.5);
+    await viewer.set({ currentTime: 41.02 });
+    await viewer.until(
+      "waits",
+      ({ said }) => said.some(({ event }) => event.type === "waiting" && event.for === "elsewhere"),
+      null,
+    );
+    await viewer.set({ currentTime: 2 });
+    await viewer.past(3);
+    await viewer.set({ currentTime: 41.02 });
+    arriving.here = [
+      [1, 3],
+      [11, 12],
+    ];
+    await viewer.until("plays at 41 s", ({ video }) => video.currentTime > 42 && !video.seeking, null);
+    expect((await viewer.notes()).said.filter(({ event }) => event.type === "error")).toEqual([]);
+  },
+);
 
-test("a server that says come back later is no error, whatever the manifest said", async ({ theatre }) => {
-  const { viewer, origin } = await theatre.show(FILM, { start: 6 });
-  const standing = origin.rule({
-    match: /[va]1\/4\.m4s/,
-    fault: { do: "status", status: 503, retryAfter: 1 },
-  });
-  await viewer.until("has run out", ({ video, said }) => video.currentTime > 11.9 && said.length > 0, null);
-  standing.lift();
-  const notes = await viewer.past(13);
-  expect(skipped(notes)).toBe(0);
-  expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
-});
+test.concurrent(
+  "a server that says come back later is no error, whatever the manifest said",
+  async ({ theatre }) => {
+    const { viewer, origin } = await theatre.show(FILM, { start: 6 });
+    const standing = origin.rule({
+      match: /[va]1\/4\.m4s/,
+      fault: { do: "status", status: 503, retryAfter: 1 },
+    });
+    await viewer.until("has run out", ({ video, said }) => video.currentTime > 11.9 && said.length > 0, null);
+    standing.lift();
+    const notes = await viewer.past(13);
+    expect(skipped(notes)).toBe(0);
+    expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
+  },
+);
 
-test("a segment that the server waits for itself is waited for", async ({ theatre }) => {
+test.concurrent("a segment that the server waits for itself is waited for", async ({ theatre }) => {
   const origin = await theatre.origin(FILM);
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -129,7 +134,7 @@ test("a segment that the server waits for itself is waited for", async ({ theatr
   expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
 });
 
-test("once all has arrived the manifest is asked for no more", async ({ theatre }) => {
+test.concurrent("once all has arrived the manifest is asked for no more", async ({ theatre }) => {
   const { arriving, viewer, origin } = await show(theatre, [[1, 3]], { limits: { ahead: 8 } });
   await viewer.past(1);
   arriving.finish();

@@ -16,11 +16,15 @@ function errors({ said }: Notes) {
   return said.flatMap(({ event }) => (event.type === "error" ? [event] : []));
 }
 
-/** Plays from 6 s until the piece lies behind; says what was seen. */
-async function across(theatre: Theatre, rule: Rule & { match: RegExp }, worker = false, limit = 30_000) {
-  const { viewer, origin } = await theatre.show(FILM, { start: 6, worker, rules: [rule] });
-  const notes = await viewer.past(13, limit);
-  return { notes, origin, viewer, asked: origin.asked(rule.match) };
+/** Plays from 1 s, so that seconds are buffered when the piece is fetched, until it lies behind; says what was seen. */
+async function across(theatre: Theatre, rule: Rule & { match: RegExp }, worker = false) {
+  const { viewer, origin } = await theatre.show(FILM, { start: 1, worker, rules: [rule] });
+  const { stalls, ...notes } = await viewer.past(13, 30_000);
+  // A busy machine may start with a stutter; what a fault does is seen where it is.
+  return {
+    notes: { ...notes, stalls: stalls.filter(({ time }) => time > 4) },
+    asked: origin.asked(rule.match),
+  };
 }
 
 /** Faults that pass: with seconds in the buffer none of them may be seen. */
@@ -106,11 +110,11 @@ describe.concurrent("what is gone on with after a fault", () => {
     });
   }
 
-  test("sound that is missing costs no more than its duration", async ({ theatre }) => {
+  test("sound that is missing is silent, and costs no picture", async ({ theatre }) => {
     const { notes } = await across(theatre, { match: /a1\/3\.m4s/, fault: { do: "status", status: 404 } });
-    expect(skipped(notes)).toBeLessThan(4.5);
+    expect(skipped(notes)).toBe(0);
     expect(stalled(notes)).toBeLessThan(600);
-    expect(errors(notes).every(({ fatal, code }) => !fatal && code === "segment")).toBe(true);
+    expect(errors(notes)).toMatchObject([{ code: "segment", fatal: false }]);
   });
 
   test("500 for ever costs the duration of what can't be had", async ({ theatre }) => {
