@@ -1,7 +1,5 @@
 //! Lists the files of the built player, for the gateway to embed. Without them the gateway builds too, and its pages say what to do.
 
-#![expect(clippy::print_stdout, reason = "Cargo is told by what a build script prints")]
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -64,9 +62,9 @@ fn entry(dist: &Path, path: &Path) -> io::Result<String> {
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |tag, byte| (tag ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     let mut text = String::new();
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "File {{ name: {name:?}, media_type: {media_type:?}, tag: {tag:#x}, bytes: include_bytes!({:?}), brotli: {}, gzip: {} }},\n",
+        "File {{ name: {name:?}, media_type: {media_type:?}, tag: {tag:#x}, bytes: include_bytes!({:?}), brotli: {}, gzip: {} }},",
         absolute(path),
         coded(".br"),
         coded(".gz")

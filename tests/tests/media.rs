@@ -38,7 +38,7 @@ fn comes_out_whole(row: &Row) -> Result<(), String> {
 fn every_fixture_is_in_the_index_and_there() {
     let media = fixtures::repository().join("fixtures/media");
     let mut found = Vec::new();
-    for set in ["films", "edge"] {
+    for set in ["films", "edge", "frames"] {
         let entries = fs::read_dir(media.join(set)).expect("the fixtures are made: fixtures/make.sh");
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         found.extend(names.filter(|name| !name.starts_with('.')).map(|name| format!("{set}/{name}")));
