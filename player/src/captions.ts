@@ -105,7 +105,7 @@ class CaptionTrack {
     if (this.#element.track.mode === "disabled" || this.#timer !== undefined || !first) return;
     const wanted = this.rendition.segments
       .slice(first.n - 1, first.n - 1 + SEGMENTS)
-      .filter(({ n }) => !this.#known.has(n) && isAvailable(this.rendition, n));
+      .filter((segment) => !this.#known.has(segment.n) && isAvailable(this.rendition, segment));
     if (wanted.length) this.#forget(time);
     for (const segment of wanted) void this.#load(segment);
   }

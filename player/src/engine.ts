@@ -16,6 +16,7 @@ import type { Command, EngineEvent, Playhead } from "./messages.js";
 import { type Span, ahead } from "./ranges.js";
 import { fetchManifest, follow } from "./refresh.js";
 import { HOLE, fetchNext, front, isComplete, jump, relief, removals } from "./schedule.js";
+import { padded } from "./silence.js";
 import { Throughput } from "./throughput.js";
 import { type Piece, SAME, fragmentAfter, pieceAt, segmentAt } from "./timeline.js";
 
@@ -117,11 +118,13 @@ class Session implements Owner {
     await follow(manifest, (read) => this.refreshed(read), signal);
   }
 
-  private streams({ renditions }: Manifest): Feed[] {
+  private streams({ renditions, duration }: Manifest): Feed[] {
     const media = renditions.filter(({ kind, segments }) => kind !== "text" && segments.length > 0);
     const able = media.filter((rendition) => !rendition.protected && isSupported(rendition.type));
     const feeds = (["video", "audio"] as const).flatMap((kind) => {
-      const known = able.filter((rendition) => rendition.kind === kind);
+      const known = able
+        .filter((rendition) => rendition.kind === kind)
+        .map((rendition) => whole(rendition, duration));
       const low = known.filter(({ height = 0 }) => height <= (this.command.maxHeight ?? Infinity));
       const fit = kind === "video" && low.length > 0 ? low : known;
       const [first] = fit;
@@ -419,6 +422,11 @@ class Session implements Owner {
     for (const feed of this.feeds) feed.close();
     for (const resolve of this.rooms.splice(0)) resolve();
   }
+}
+
+/** Sound lasts as long as the film. */
+function whole(rendition: Rendition, duration: number): Rendition {
+  return rendition.kind === "audio" ? padded(rendition, duration) : rendition;
 }
 
 function segmentKey({ id }: Rendition, { n }: Segment): string {

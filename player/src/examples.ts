@@ -25,6 +25,7 @@ export function rendition(id: string, bitrate = 2_000_000, count = 15): Renditio
     codec: "avc1.64001f",
     bandwidth: bitrate * 1.1,
     averageBandwidth: bitrate,
+    timescale: 48_000,
     timestampOffset: 0,
     media: `https://segue.example/${id}/{n}.m4s`,
     mediaStart: 0,

@@ -9,8 +9,9 @@ import { AppendQueue } from "./append-queue.js";
 import { fetchInit } from "./bytes.js";
 import { type Run, type Taker, load, Lost } from "./loader.js";
 import type { Rendition } from "./manifest.js";
-import { type Span, intersect } from "./ranges.js";
+import { type Span, around, intersect } from "./ranges.js";
 import { type Open, type Stream, type Stretch, isHeld } from "./schedule.js";
+import { canHush, silence } from "./silence.js";
 import { type Piece, fragmentAfter, place } from "./timeline.js";
 
 /** Bytes that may wait for the SourceBuffer before reading pauses. */
@@ -121,7 +122,8 @@ export class Feed implements Stream {
     const continues = this.open?.piece.segment === piece.segment && this.open.at === piece.from;
     if (!continues && this.open) this.breakOff(this.open);
     this.open = null;
-    void this.run(fetch, this.prepare(piece.rendition, fetch.controller.signal));
+    const prepared = this.prepare(piece.rendition, fetch.controller.signal);
+    void (piece.segment.silent ? this.hush(piece, prepared) : this.run(fetch, prepared));
   }
 
   private async run(fetch: Fetch, prepared: Promise<void>): Promise<void> {
@@ -160,6 +162,15 @@ export class Feed implements Stream {
     } finally {
       this.owner.changed();
     }
+  }
+
+  private async hush(piece: Piece, prepared: Promise<void>): Promise<void> {
+    const { rendition, segment } = piece;
+    await prepared.catch(() => undefined);
+    if (this.fetching?.piece !== piece) return;
+    this.do((queue) => queue.append(silence(rendition, segment.start, segment.end)));
+    this.finish(piece);
+    this.owner.changed();
   }
 
   private finish(piece: Piece): void {
@@ -214,9 +225,12 @@ export class Feed implements Stream {
     });
   }
 
-  /** What can't be had is passed over from now on. */
-  passOver({ time, segment }: Piece): void {
+  /** What can't be had is passed over from now on; in silence, where that can be made. */
+  passOver({ rendition, time, segment }: Piece): void {
     this.stretches = [...this.stretches, { from: time, to: segment.end, held: [] }];
+    if (this.kind === "video" || !canHush(rendition)) return;
+    const from = around(this.buffered, Math.max(time, 0), 0.1)?.[1] ?? Math.max(time, 0);
+    this.do((queue) => queue.append(silence(rendition, from, segment.end)));
   }
 
   /** Everything fetched so far counts no longer from `floor` on: it is fetched again, and replaces what is there as it comes. */

@@ -31,6 +31,8 @@ export interface Segment {
   readonly size: number;
   /** Never empty for media; empty for WebVTT files. */
   readonly fragments: readonly Fragment[];
+  /** Not in the manifest: made here, where a film has no sound. */
+  readonly silent?: boolean;
 }
 
 /** One encoding of one track. */
@@ -56,6 +58,8 @@ export interface Rendition {
   readonly language?: string;
   /** For people. */
   readonly name?: string;
+  /** Ticks in a second. */
+  readonly timescale: number;
   /** What to add to the times in its segments to get presentation times; seconds. */
   readonly timestampOffset: number;
   /** The init segment; none for WebVTT. */
@@ -128,6 +132,7 @@ function readRendition(value: unknown, base: string): Rendition {
     averageBandwidth: number(of.averageBandwidth ?? of.bandwidth ?? 0, `${id}: averageBandwidth`),
     ...optional(of, ["width", "height", "frameRate", "channels", "sampleRate"], number),
     ...optional(of, ["language", "name"], text),
+    timescale,
     timestampOffset: -offset / timescale,
     ...(mime === "text/vtt" ? {} : { init: readInit(of, base) }),
     media: absolute(text(of.media, `${id}: media`), base),

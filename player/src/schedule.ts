@@ -82,7 +82,7 @@ export function fetchNext(stream: Stream, playhead: Playhead, limits: Limits, vi
   const at = front(stream, now);
   const piece = next(stream, at);
   if (!piece || !isWanted(piece, at, playhead.time, limits)) return null;
-  if (!isAvailable(piece.rendition, piece.segment.n) && at - playhead.time > URGENT) return null;
+  if (!isAvailable(piece.rendition, piece.segment) && at - playhead.time > URGENT) return null;
   return video ? beside(piece, at, playhead.time, video) : piece;
 }
 
@@ -93,7 +93,7 @@ export function isComplete(stream: Stream, time: number): boolean {
 }
 
 function next({ open, rendition, buffered }: Stream, at: number): Piece | null {
-  if (open?.piece.rendition === rendition && segmentAt(rendition, at) === open.piece.segment) {
+  if (open?.piece.rendition.id === rendition.id && segmentAt(rendition, at)?.n === open.piece.segment.n) {
     if (open.piece.time <= at + SAME) return { ...open.piece, from: open.at, to: open.piece.segment.size };
   }
   // Some of the segment may be there from an earlier fetch that was broken off.
@@ -106,7 +106,7 @@ function next({ open, rendition, buffered }: Stream, at: number): Piece | null {
 function isWanted({ rendition, segment }: Piece, at: number, now: number, limits: Limits): boolean {
   const seconds = at - now;
   if ((seconds * rendition.bandwidth) / 8 >= limits.bytes) return false;
-  const current = segmentAt(rendition, now)?.n ?? 1;
+  const current = segmentAt(rendition, now)?.n ?? segment.n;
   return seconds < limits.ahead || segment.n - current <= limits.segments;
 }
 

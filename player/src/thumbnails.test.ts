@@ -100,6 +100,7 @@ function rendition(id: string, width: number, more: Partial<Rendition> = {}): Re
     averageBandwidth: 1,
     width,
     height: width,
+    timescale: 1000,
     timestampOffset: 0,
     media: `http://films/${id}/{n}.m4s`,
     mediaStart: 0,

@@ -81,7 +81,7 @@ export class Thumbnails {
       const decoder = await this.#open();
       if (!decoder || !this.#rendition || isOver()) return null;
       const place = placeOf(this.#rendition, time);
-      if (!place?.fragment.key || !isAvailable(this.#rendition, place.segment.n)) return null;
+      if (!place?.fragment.key || !isAvailable(this.#rendition, place.segment)) return null;
       const key = `${place.segment.n} ${place.fragment.offset}`;
       let picture = this.#pictures.get(key);
       if (picture === undefined) picture = await this.#errand(key, place, decoder).wait(signal);

@@ -51,18 +51,15 @@ export function pieceAt(rendition: Rendition, time: number): Piece | undefined {
   if (!segment) return undefined;
   const fragment = fragmentAt(segment, time);
   const first = fragment === segment.fragments[0];
+  const begins = segment === rendition.segments[0];
   // What comes before the first sample belongs to it: there is nothing else to fetch for it.
-  const shown = first
-    ? segment.n === 1
-      ? -Infinity
-      : Math.min(segment.start, fragment.time)
-    : fragment.time;
+  const shown = first ? (begins ? -Infinity : Math.min(segment.start, fragment.time)) : fragment.time;
   return { rendition, segment, time: shown, from: first ? 0 : fragment.offset, to: segment.size };
 }
 
-/** Whether the server has a segment now. */
-export function isAvailable({ available }: Rendition, n: number): boolean {
-  return available.some(([first, last]) => first <= n && n <= last);
+/** Whether a segment can be had now. */
+export function isAvailable({ available }: Rendition, { n, silent }: Segment): boolean {
+  return silent === true || available.some(([first, last]) => first <= n && n <= last);
 }
 
 /** Where a segment lies: its address, and its first byte there. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 const LAYERS = `
   errors ranges
   manifest messages isobmff
-  timeline throughput webvtt
+  timeline throughput webvtt silence
   bytes
   abr schedule wvtt ttml stills
   append-queue media-source loader

@@ -1,6 +1,16 @@
 import { expect } from "vitest";
 
-import { manifestOf, MEDIA, modes, quiet, stalled, test } from "../support/theatre.js";
+import {
+  changed,
+  manifestOf,
+  MEDIA,
+  modes,
+  quiet,
+  rendition,
+  skipped,
+  stalled,
+  test,
+} from "../support/theatre.js";
 import { segmented } from "../support/run.js";
 
 const FILM = "frames/numbered.mp4";
@@ -115,6 +125,32 @@ test("a film whose first picture comes late plays", async ({ theatre }) => {
   const notes = await viewer.past(2.5);
   expect(notes.shown[0]?.media).toBeCloseTo(1.2, 1);
   expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
+});
+
+test("a film whose sound begins late shows its pictures from the first one", async ({ theatre }) => {
+  const { viewer } = await theatre.show("edge/late-audio.mp4");
+  const notes = await viewer.past(2.5);
+  expect(notes.shown[0]?.media).toBe(0);
+  expect(skipped(notes)).toBe(0);
+  expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
+});
+
+test("a film whose sound ends early shows its pictures to the last one", async ({ theatre }) => {
+  const origin = await theatre.origin(FILM);
+  // Of the sound only two segments are left.
+  origin.rule(
+    changed((manifest) => {
+      const { segments, fragments, available } = rendition(manifest, "a1");
+      for (const list of [segments.durations, segments.sizes, fragments]) list.splice(2);
+      available.splice(0, available.length, [1, 2]);
+    }),
+  );
+  const viewer = await theatre.view(origin);
+  await viewer.past(1);
+  await viewer.set({ playbackRate: 4 });
+  const notes = await viewer.past(12, 20_000);
+  expect(skipped(notes)).toBe(0);
+  expect(stalled(notes)).toBeLessThan(500);
 });
 
 test("a film without pictures plays and seeks", async ({ theatre }) => {
