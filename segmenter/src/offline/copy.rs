@@ -42,8 +42,8 @@ pub(super) struct Target<'a> {
 /// Copies with a buffer that is kept from one segment to the next.
 pub(super) struct Copier {
     buffer: Vec<u8>,
-    /// Whether the kernel copies between these files; not between all file systems.
-    kernel: bool,
+    /// As in [`Rest`].
+    long: u64,
 }
 
 /// What keeps bytes from being copied.
@@ -59,15 +59,16 @@ pub(super) enum CopyError {
 
 impl Copier {
     pub(super) fn new() -> Self {
-        Self { buffer: vec![0; BUFFER], kernel: true }
+        Self { buffer: vec![0; BUFFER], long: KERNEL_COPY }
     }
 
     /// Writes every target in full.
     pub(super) fn copy(&mut self, source: &File, targets: &[Target<'_>]) -> Result<(), CopyError> {
-        let mut rests: Vec<_> = targets.iter().map(Rest::new).collect();
+        let mut rests: Vec<_> = targets.iter().map(|target| Rest::new(target, self.long)).collect();
         while rests.iter().any(|rest| !rest.parts.is_empty()) {
             self.fill(source, &mut rests)?;
         }
+        self.long = rests.iter().map(|rest| rest.long).fold(self.long, u64::max);
         Ok(())
     }
 
@@ -77,7 +78,7 @@ impl Copier {
         let mut batches: Vec<_> = rests.iter_mut().map(Batch::new).collect();
         while free.len() >= LEAST {
             for batch in &mut batches {
-                batch.pass(source, &mut self.kernel)?;
+                batch.pass(source)?;
             }
             let Some(near) = cluster(&batches, free.len() as u64) else { break };
             let (bytes, left) = free.split_at_mut(usize::try_from(near.len()).unwrap_or(usize::MAX));
@@ -99,22 +100,23 @@ struct Rest<'a> {
     done: u64,
     /// Where the bytes go that are written next.
     at: u64,
+    /// Ranges of this many bytes and more are the kernel's; none are between file systems where it can't copy.
+    long: u64,
 }
 
 impl<'a> Rest<'a> {
-    fn new(target: &'a Target<'a>) -> Self {
-        Self { target, parts: &target.recipe.parts, done: 0, at: target.at }
+    fn new(target: &'a Target<'a>, long: u64) -> Self {
+        Self { target, parts: &target.recipe.parts, done: 0, at: target.at, long }
     }
 
-    /// The ranges of the source up to the next header.
+    /// The ranges that are to be read, up to the next header or long range.
     fn ranges(&self) -> impl Iterator<Item = ByteRange> {
         let mut done = self.done;
         self.parts.iter().map_while(move |part| match part {
-            Part::Header(_) => None,
-            Part::Source(range) => {
-                let range = ByteRange { start: range.start + std::mem::take(&mut done), end: range.end };
-                Some(range)
+            Part::Source(range) if range.len() < self.long => {
+                Some(ByteRange { start: range.start + std::mem::take(&mut done), end: range.end })
             }
+            _ => None,
         })
     }
 }
@@ -151,23 +153,23 @@ impl<'b, 'a: 'b> Batch<'b, 'a> {
     }
 
     /// Takes headers, and has the kernel copy long ranges, up to a range that is to be read.
-    fn pass(&mut self, source: &File, kernel: &mut bool) -> Result<(), CopyError> {
+    fn pass(&mut self, source: &File) -> Result<(), CopyError> {
         while let Some((first, others)) = self.rest.parts.split_first() {
             match first {
                 Part::Header(range) => {
                     self.pieces.push(IoSlice::new(&self.rest.target.recipe.header[range.clone()]));
                 }
-                Part::Source(range) if *kernel && range.len() >= KERNEL_COPY && self.rest.done == 0 => {
+                Part::Source(range) if range.len() < self.rest.long => break,
+                Part::Source(range) => {
                     self.write()?;
                     let copied = copy_in_kernel(source, *range, self.rest.target.file, self.rest.at)?;
                     self.rest.at += copied;
                     if copied < range.len() {
                         self.rest.done = copied;
-                        *kernel = false;
+                        self.rest.long = u64::MAX;
                         break;
                     }
                 }
-                Part::Source(_) => break,
             }
             self.rest.parts = others;
         }
@@ -178,7 +180,7 @@ impl<'b, 'a: 'b> Batch<'b, 'a> {
     fn take(&mut self, place: ByteRange, bytes: &'b [u8]) {
         while let Some((Part::Source(range), others)) = self.rest.parts.split_first() {
             let start = range.start + self.rest.done;
-            if !(place.start..place.end).contains(&start) {
+            if range.len() >= self.rest.long || !(place.start..place.end).contains(&start) {
                 break;
             }
             let end = range.end.min(place.end);
