@@ -79,8 +79,7 @@ export class Memory {
       key.startsWith(PREFIX),
     );
     if (keys.length <= FILMS) return;
-    const age = (key: string): number => this.#read(key)?.at ?? 0;
-    keys.sort((a, b) => age(a) - age(b));
-    for (const key of keys.slice(0, keys.length - FILMS)) storage.removeItem(key);
+    const aged = keys.map((key) => ({ key, at: this.#read(key)?.at ?? 0 })).sort((a, b) => a.at - b.at);
+    for (const { key } of aged.slice(0, -FILMS)) storage.removeItem(key);
   }
 }
