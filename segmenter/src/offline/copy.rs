@@ -6,7 +6,7 @@
 //! renditions of a segment, and written from where they lie with one vectored call a rendition; the headers ride in the
 //! same call. A range of [`KERNEL_COPY`] or more is worth a call of its own, which moves no byte through this process.
 //!
-//! Such a film costs 1.8 times the processor time of `cp`, most of it where nothing here can save any: every byte is copied
+//! Such a film costs 1.9 times the processor time of `cp`, most of it where nothing here can save any: every byte is copied
 //! once into the buffer and once out of it, and a program that does only these reads and writes takes 1.5 to 1.6 times what
 //! `cp` takes, with a buffer of any size from 128 KiB to 1 MiB. Mapping the source would save a tenth of that at most, and
 //! needs unsafe code.
