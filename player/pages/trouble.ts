@@ -37,12 +37,12 @@ const TROUBLES: Record<ErrorCode, Trouble> = {
   },
   missing: {
     what: "Too much of this film can’t be had.",
-    do: "The file was damaged or taken away. Try again later, or go on behind the hole.",
+    do: "The file was damaged or taken away. Try again later; the original file may still be whole.",
     original: true,
   },
   decode: {
     what: "The browser gave up on this film.",
-    do: "The file is probably damaged here. Try again, or go on behind this place.",
+    do: "The file is probably damaged here. Try again; the original file may play in another player.",
     original: true,
   },
   segment: { what: "A piece of this film is missing.", do: "It was skipped.", original: false },
