@@ -101,7 +101,7 @@ test("a link that becomes slow costs quality and no stall, and quality comes bac
 }) => {
   const origin = await theatre.origin(LADDER);
   origin.link.slowness = { kbits: 6000, rtt: 40 };
-  const viewer = await theatre.view(origin, { limits: { ahead: 10 } });
+  const viewer = await theatre.view(origin, { limits: { ahead: 8, segments: 1 } });
   await viewer.past(4);
   origin.link.slowness = { kbits: 700, rtt: 40 };
   const slow = await viewer.past(14, 40_000);

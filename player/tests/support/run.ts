@@ -27,14 +27,18 @@ export function fixture(name: string): string {
 
 let folder: string | undefined;
 
-/** A folder for what the tests of this file make. It goes when the process ends. */
+/** A folder for what is made on the way; `discard` or the end of the process takes it away. */
 export function temporary(): string {
   if (folder === undefined) {
-    const made = mkdtempSync(path.join(tmpdir(), "segue-player-"));
-    folder = made;
-    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+    folder = mkdtempSync(path.join(tmpdir(), "segue-player-"));
+    process.once("exit", discard);
   }
   return folder;
+}
+
+/** Removes the temporary folder with all that is in it. */
+export function discard(): void {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 }
 
 const cut = new Map<string, Promise<string>>();

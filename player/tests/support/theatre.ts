@@ -7,10 +7,10 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser } from "playwright-core";
-import { test as plain } from "vitest";
+import { afterAll, test as plain } from "vitest";
 
 import { Origin, type Rule } from "./origin.js";
-import { eventually, segmented } from "./run.js";
+import { discard, eventually, segmented } from "./run.js";
 import { launch, type OpenOptions, Viewer } from "./viewer.js";
 
 /** As much of a `manifest.json` as tests look at. */
@@ -90,6 +90,9 @@ export class Theatre {
     for (const thing of this.#open) await thing.close();
   }
 }
+
+// Runs after each file that uses this module: a runner's process may be killed rather than end.
+afterAll(discard);
 
 /** `test`, with a `theatre`. */
 export const test = plain.extend<{ theatre: Theatre; browser: Browser }>({
