@@ -46,7 +46,7 @@ export const HOLE = 0.06;
 /** A playhead that stands still may do so this many seconds before the edge of what is buffered. */
 const NEAR_EDGE = 0.1;
 /** Seconds of sound that are fetched beyond the video's end, while the video has little. */
-const LEAD = 1;
+const LEAD = 0.6;
 /** Seconds of video from which on sound is fetched by whole segments. */
 const ENOUGH_VIDEO = 2;
 /** Seconds before the playhead runs dry at which bytes are asked for that the server doesn't have yet: that makes it get them. */

@@ -21,6 +21,10 @@ use crate::track::{Edits, Kind, TrackId};
 /// Segments a rendition may have: twelve days at four seconds.
 pub const MAX_SEGMENTS: usize = 1 << 18;
 
+/// Samples a segment may have: nearly five hours at sixty frames a second, should a film have no second sync sample. A segment
+/// is made in memory that grows with them.
+pub const MAX_SAMPLES: u32 = 1 << 20;
+
 /// What the caller may choose.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -52,6 +56,16 @@ pub enum Error {
     /// More segments than [`MAX_SEGMENTS`].
     #[error("track {0}: more than {MAX_SEGMENTS} segments")]
     TooManySegments(TrackId),
+    /// More samples than [`MAX_SAMPLES`] before the next place to cut.
+    #[error("track {track}: segment {segment} would have {samples} samples, more than {MAX_SAMPLES}")]
+    TooManySamples {
+        /// Which track.
+        track: TrackId,
+        /// Number of the segment, from 1.
+        segment: usize,
+        /// How many it would have.
+        samples: u32,
+    },
     /// A composition offset differs from the first one by more than a run of samples can tell (8.8.8: 32 bits).
     #[error(
         "track {track}: sample {sample} has a composition offset of {offset} ticks, too far from the first one's"
@@ -152,10 +166,22 @@ pub fn plan(movie: &Movie, len: u64, options: &Options) -> Result<Plan, Error> {
             }
             (_, None) => follow::cut(&source, &follow::even(&source))?,
         };
-        tracks.push(cut.finish(index, &source));
+        let track = cut.finish(index, &source);
+        bounded(&track, source.track.id)?;
+        tracks.push(track);
     }
     let (origin, origin_scale) = origin(movie, &tracks);
     Ok(Plan { tracks, origin, origin_scale, left_out })
+}
+
+fn bounded(plan: &TrackPlan, track: TrackId) -> Result<(), Error> {
+    for (segment, cut) in plan.cuts.iter().enumerate() {
+        let samples = plan.segment_end(segment).saturating_sub(cut.at.sample());
+        if samples > MAX_SAMPLES {
+            return Err(Error::TooManySamples { track, segment: segment + 1, samples });
+        }
+    }
+    Ok(())
 }
 
 /// The tracks that go out, in order. A second video track is a rendition only if it could be the first one's substitute.

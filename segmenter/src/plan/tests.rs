@@ -116,3 +116,16 @@ fn composition_offsets_that_a_fragment_cannot_tell_are_refused() {
     let error = plan(&demuxer.finish().unwrap(), source.len() as u64, &Options::default()).unwrap_err();
     assert!(matches!(error, Error::Offset { sample: 1, offset: -2, .. }), "{error}");
 }
+
+#[test]
+fn a_segment_of_more_samples_than_memory_is_set_aside_for_is_refused() {
+    let mut track = cut(4, 100, PLAIN).tracks.remove(0);
+    track.end_sample = MAX_SAMPLES;
+    assert_eq!(bounded(&track, TrackId(1)), Ok(()));
+    track.end_sample += 1;
+    let samples = MAX_SAMPLES + 1;
+    assert_eq!(
+        bounded(&track, TrackId(1)),
+        Err(Error::TooManySamples { track: TrackId(1), segment: 1, samples })
+    );
+}
