@@ -104,17 +104,17 @@ describe("what is fetched next", () => {
 describe("sound beside a video", () => {
   const sound = stream({ rendition: audio });
 
-  it("is a second of it while there is little video", () => {
-    expect(fetchNext(sound, playhead(0), LIMITS, stream())).toMatchObject({ from: 0, to: 16_000 });
+  it("is little of it while there is little video", () => {
+    expect(fetchNext(sound, playhead(0), LIMITS, stream())).toMatchObject({ from: 0, to: 9600 });
   });
 
   it("goes on from there once there is more", () => {
     const piece = pieceAt(audio, 0);
     if (!piece) throw new Error("no piece");
-    const open = { ...sound, open: { piece, at: 16_000 } };
+    const open = { ...sound, open: { piece, at: 9600 } };
     expect(fetchNext(open, playhead(0), LIMITS, filled(0, 0.2))).toBeNull();
-    expect(fetchNext(open, playhead(0), LIMITS, filled(0, 1))).toMatchObject({ from: 16_000, to: 32_000 });
-    expect(fetchNext(open, playhead(0), LIMITS, filled(0, 2.5))).toMatchObject({ from: 16_000, to: 64_000 });
+    expect(fetchNext(open, playhead(0), LIMITS, filled(0, 1))).toMatchObject({ from: 9600, to: 25_600 });
+    expect(fetchNext(open, playhead(0), LIMITS, filled(0, 2.5))).toMatchObject({ from: 9600, to: 64_000 });
   });
 
   it("does not run ahead of the video", () => {
