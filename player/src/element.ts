@@ -87,6 +87,13 @@ export class SegueVideo extends Base {
     return this.#player;
   }
 
+  /** As the manifest has it: at the end of the stream browsers round what they buffered, and clocks would show a second less. */
+  override get duration(): number {
+    const { duration } = this.nativeEl;
+    const whole = this.#player?.manifest?.duration ?? duration;
+    return Math.abs(whole - duration) < 0.1 ? whole : duration;
+  }
+
   override attributeChangedCallback(name: string, before?: string | null, after?: string | null): void {
     if (name === "src") {
       this.#resume = null;
