@@ -32,6 +32,8 @@ const STUCK = 2000;
 const ARRIVES = 1000;
 /** Nudges before that is called an error. */
 const NUDGES = 5;
+/** Seconds from the place of the first nudge at which a playhead has got away. */
+const NUDGED = 1;
 /** Seconds from the playhead at which another quality or language begins, where a person has chosen it. */
 const SWITCH_AFTER = { video: 0.6, audio: 0.1 };
 /** Seconds of the former language that stay while the new one comes in. */
@@ -79,9 +81,10 @@ class Session implements Owner {
   private waited: "elsewhere" | "offline" | null = null;
   /** Where the playhead was told to go, until it is there: what it says meanwhile was said before it knew. */
   private going: number | null = null;
-  /** Since when the playhead has stood where it is, and how often it was nudged since it last moved. */
+  /** Since when the playhead has stood where it is, and how often it was nudged, and from where. */
   private stood = 0;
   private nudges = 0;
+  private nudgedAt = 0;
   private stepping = false;
   /** Ids of the videos that play without stutter here, once that is known. */
   private smooth: readonly string[] | null = null;
@@ -165,10 +168,8 @@ class Session implements Owner {
     if (this.going !== null && performance.now() - this.stood < ARRIVES && playhead.time < this.going - SAME)
       return;
     this.going = null;
-    if (playhead.time !== this.playhead.time) {
-      this.stood = performance.now();
-      if (Math.abs(playhead.time - this.playhead.time) > 0.2) this.nudges = 0;
-    }
+    if (playhead.time !== this.playhead.time) this.stood = performance.now();
+    if (Math.abs(playhead.time - this.nudgedAt) > NUDGED) this.nudges = 0;
     this.playhead = playhead;
     for (const feed of this.feeds) feed.retry();
     this.changed();
@@ -302,6 +303,7 @@ class Session implements Owner {
       );
       return;
     }
+    if (this.nudges === 0) this.nudgedAt = playhead.time;
     this.nudges += 1;
     this.jump(playhead.time + 0.05 * this.nudges, "nudge");
   }

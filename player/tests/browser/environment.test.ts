@@ -61,3 +61,31 @@ test("a managed media source plays, and is given media only as it wants", async 
   expect(origin.log.length).toBeGreaterThan(before);
   expect(notes.said.filter(({ event }) => event.type === "error")).toEqual([]);
 });
+
+test("a clock that stands for no reason is nudged, and called an error in the end", async ({ theatre }) => {
+  const { viewer } = await theatre.show(FILM);
+  await viewer.past(1);
+  await viewer.page.evaluate(() => {
+    // What a decoder that hangs looks like from outside: all is there, and the clock says the same for ever.
+    Object.defineProperty(globalThis.recorder.video, "currentTime", { get: () => 2, set: () => undefined });
+  });
+  const { said } = await viewer.says("error", 40_000);
+  const jumps = said.flatMap(({ event }) => (event.type === "jump" ? [event] : []));
+  expect(jumps.length).toBeGreaterThan(1);
+  expect(jumps.every(({ reason, to }) => reason === "nudge" && to > 2 && to < 2.5)).toBe(true);
+  expect(said.at(-1)?.event).toMatchObject({ type: "error", code: "decode", fatal: true });
+});
+
+test("what would stutter here is not chosen by itself", async ({ theatre }) => {
+  const before = `
+    const { decodingInfo } = MediaCapabilities.prototype;
+    MediaCapabilities.prototype.decodingInfo = async function (what) {
+      const told = await decodingInfo.call(this, what);
+      return { ...told, supported: told.supported, smooth: what.video.height <= 360 };
+    };`;
+  const { viewer } = await theatre.show("frames/ladder.mp4", { before });
+  // The first choice may come before the browser's answer.
+  await viewer.set({ playbackRate: 2 });
+  const notes = await viewer.past(20, 40_000);
+  expect(notes.shown.at(-1)?.height).toBe(360);
+});
