@@ -84,7 +84,7 @@ async function ladder(
   return within(Session.open(browser, contender, film, NETS["5M40"]), async ({ viewer }) => {
     await viewer.until(...plays());
     await viewer
-      .until("full quality", ({ video }) => video.videoHeight === 720, null, 60_000)
+      .until("full quality", ({ shown }) => shown.some(({ height }) => height === 720), null, 60_000)
       .catch(() => undefined);
     const notes = await viewer.notes();
     return {

@@ -63,9 +63,10 @@ export class Session {
     this.#listen();
     await this.slow(slowness);
     const manifest = readFileSync(path.join(film.folder, "manifest.json"), "utf8");
+    // As large as the best picture: some players fetch no more than what fits.
     await page.evaluate(`(async () => {
       const { video } = recorder, url = "/film/${reads}", manifest = ${manifest};
-      video.muted = true;
+      Object.assign(video, { width: 1280, height: 720, muted: true });
       for (const name of ["loadstart", "loadedmetadata", "canplay"]) video.addEventListener(name, () => video.paused && recorder.play(), { once: true });
       recorder.begin();
       ${play}
