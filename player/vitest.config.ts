@@ -8,6 +8,8 @@ export default defineConfig({
       {
         test: {
           name: "browser",
+          // Each is a film that plays: more of them at once than cores, and they stutter.
+          maxConcurrency: 3,
           include: ["tests/browser/**/*.test.ts"],
           poolOptions: { forks: { singleFork: true } },
           testTimeout: 60_000,

@@ -27,7 +27,7 @@ const CLOSE_BY = 96 << 10;
 /** Pieces in a row that may be lost before the medium is given up. */
 const LOSSES = 5;
 /** Milliseconds that the playhead may stand although it could move. */
-const STUCK = 2000;
+const STUCK = 3000;
 /** Milliseconds in which a playhead that was told to go somewhere is there. */
 const ARRIVES = 1000;
 /** Nudges before that is called an error. */

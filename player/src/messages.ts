@@ -15,7 +15,7 @@ export interface Limits {
   readonly behind: number;
   /** Segments to fetch ahead, 3 by default, even where they last longer than `ahead`. */
   readonly segments: number;
-  /** Bytes of one kind ahead of the playhead that are never passed, 48 MiB by default. */
+  /** Bytes of one kind ahead of the playhead after which no more segments are begun, 48 MiB by default. */
   readonly bytes: number;
 }
 
