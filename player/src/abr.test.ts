@@ -7,7 +7,7 @@ const low = rendition("v1", 300_000);
 const middle = rendition("v2", 800_000);
 const high = rendition("v3", 2_000_000);
 const ladder = [high, low, middle];
-const at = { renditions: ladder, beside: 128_000, ahead: 20, at: 8 };
+const at = { renditions: ladder, beside: 128_000, ahead: 9, at: 8 };
 
 describe("the choice of a rendition", () => {
   it("is the lowest while nothing is known of the link", () => {
@@ -22,6 +22,7 @@ describe("the choice of a rendition", () => {
 
   it("stays while what is buffered outlasts the next segment", () => {
     expect(choose({ ...at, current: high, throughput: 1_500_000 })).toBe(high);
+    expect(choose({ ...at, current: high, throughput: 1_200_000, ahead: 12 })).toBe(high);
   });
 
   it("falls to the best of which that is true", () => {
@@ -32,6 +33,12 @@ describe("the choice of a rendition", () => {
   it("rises only to what the link bears for good", () => {
     expect(choose({ ...at, current: low, throughput: 900_000 })).toBe(low);
     expect(choose({ ...at, current: low, throughput: 1_200_000 })).toBe(middle);
+  });
+
+  it("rises to more than that where the buffer pays for half a minute of it", () => {
+    expect(choose({ ...at, current: low, throughput: 800_000, ahead: 14 })).toBe(low);
+    expect(choose({ ...at, current: low, throughput: 800_000, ahead: 16 })).toBe(middle);
+    expect(choose({ ...at, current: low, throughput: 800_000, ahead: 30 })).toBe(middle);
   });
 
   it("does not go up and down on a link that stays as it is", () => {

@@ -5,7 +5,7 @@
  * # Why
  * Rates in manifests are averages; the sizes of the segments are known. So a rendition is kept as long as its next segment
  * comes in before the buffer falls to `SAFE`, left for the best one of which this is true, and a better one is taken only if the
- * link bears it for good. The gap between the two rules is the hysteresis.
+ * link bears it for good, or the buffer pays for half a minute of it. The gap between the two rules is the hysteresis.
  *
  * @module
  */
@@ -17,6 +17,10 @@ import { segmentAt } from "./timeline.js";
 const SAFE = 3;
 /** The part of the link that a better rendition may need. */
 const SPARE = 0.8;
+/** Or it may need more than the link bears, where what is buffered pays for so many seconds of it … */
+const PAID = 30;
+/** … and so many seconds stay buffered then. */
+const CUSHION = 10;
 
 /** What the choice is made from. */
 export interface Situation {
@@ -41,7 +45,7 @@ export function choose(situation: Situation): Rendition {
   const lowest = ladder[0];
   if (!lowest) throw new RangeError("no rendition to choose from");
   if (throughput <= 0) return current && ladder.includes(current) ? current : lowest;
-  const borne = ladder.filter((rendition) => demand(rendition) + situation.beside <= throughput * SPARE);
+  const borne = ladder.filter((rendition) => isBorne(rendition, situation));
   const best = borne.at(-1) ?? lowest;
   if (!current || !ladder.includes(current)) return best;
   if (demand(best) > demand(current)) return best;
@@ -60,6 +64,12 @@ export function fetchTime(
   if (!segment || throughput <= 0) return 0;
   const left = Math.min(1, (segment.end - at) / (segment.end - segment.start || 1));
   return (segment.size * 8 * left + beside * (segment.end - at)) / throughput;
+}
+
+/** Whether the link, or the link and what is buffered, bear a rendition for a good while. */
+function isBorne(rendition: Rendition, { beside, throughput, ahead }: Situation): boolean {
+  const share = (demand(rendition) + beside) / throughput;
+  return share <= SPARE || ahead - PAID * Math.max(0, share - 1) >= CUSHION;
 }
 
 function lasts(rendition: Rendition, situation: Situation): boolean {

@@ -52,7 +52,7 @@ const ENOUGH_VIDEO = 2;
 /** Seconds before the playhead runs dry at which bytes are asked for that the server doesn't have yet: that makes it get them. */
 const URGENT = 6;
 /** Seconds beyond what is wanted that may stay buffered, behind and ahead, before they are removed. */
-const REMOVE_SLACK = 10;
+const REMOVE_SLACK = 5;
 
 /** The first time from `time` on for which nothing has been fetched. */
 export function front(stream: Pick<Stream, "stretches" | "buffered">, time: number): number {
