@@ -81,8 +81,8 @@ class Session implements Owner {
   private waited: "elsewhere" | "offline" | null = null;
   /** Where the playhead was told to go, until it is there: what it says meanwhile was said before it knew. */
   private going: number | null = null;
-  /** Since when the playhead has stood where it is, and how often it was nudged, and from where. */
-  private stood = 0;
+  /** Since when the playhead has stood although it could move, and how often it was nudged, and from where. */
+  private stood = performance.now();
   private nudges = 0;
   private nudgedAt = 0;
   private stepping = false;
@@ -294,9 +294,10 @@ class Session implements Owner {
       this.jump(to, "gap");
       return;
     }
-    const still = performance.now() - this.stood;
     const could = !playhead.paused && !playhead.seeking && playhead.rate > 0 && playhead.ready >= 2;
-    if (!could || still < STUCK || feeds.some((feed) => this.left(feed) < 0.5)) return;
+    const now = performance.now();
+    if (!could || feeds.some((feed) => this.left(feed) < 0.5)) this.stood = now;
+    if (now - this.stood < STUCK) return;
     if (this.nudges >= NUDGES) {
       this.failed(
         new PlayerError("decode", `the browser plays no further than ${playhead.time.toFixed(2)} s`),

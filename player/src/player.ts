@@ -32,6 +32,8 @@ export interface LoadOptions {
 const LIMITS: Limits = { ahead: 30, behind: 30, segments: 3, bytes: 48 << 20 };
 /** Milliseconds between two reports of the playhead, beside those at every event. */
 const REPORT = 250;
+/** Milliseconds in which a choice has reached the engine, and what it tells has come back. */
+const HEEDED = 500;
 /** What the element may tell of the playhead. */
 const EVENTS = [
   "timeupdate",
@@ -61,6 +63,9 @@ export class Player extends EventTarget {
   private known: Manifest | null = null;
   private able: readonly string[] = [];
   private told: Stats = NOTHING;
+  /** What was chosen of late, and until when that outweighs what is told. */
+  private chosen: Partial<Stats> = {};
+  private heeded = 0;
   /** Where playback starts, until the video is there. */
   private start: number | null = null;
 
@@ -124,7 +129,7 @@ export class Player extends EventTarget {
 
   set quality(id: string) {
     const auto = id === "auto";
-    this.told = { ...this.told, auto, ...(!auto && { video: id }) };
+    this.choose({ auto, ...(!auto && { video: id }) });
     this.send({ type: "choose", kind: "video", id: auto ? null : id });
   }
 
@@ -135,7 +140,7 @@ export class Player extends EventTarget {
 
   set audio(id: string | null) {
     if (id === null) return;
-    this.told = { ...this.told, audio: id };
+    this.choose({ audio: id });
     this.send({ type: "choose", kind: "audio", id });
   }
 
@@ -166,12 +171,21 @@ export class Player extends EventTarget {
     this.worker?.terminate();
   }
 
+  /** What was chosen is so at once, whatever a worker says that has not heard of it yet. */
+  private choose(choice: Partial<Stats>): void {
+    const now = performance.now();
+    this.chosen = { ...(now < this.heeded ? this.chosen : {}), ...choice };
+    this.heeded = now + HEEDED;
+    this.told = { ...this.told, ...choice };
+  }
+
   private reset(): void {
     this.captions?.close();
     this.captions = null;
     this.known = null;
     this.able = [];
     this.told = NOTHING;
+    this.heeded = 0;
     if (this.address !== null) {
       URL.revokeObjectURL(this.address);
       this.video.removeAttribute("src");
@@ -194,7 +208,7 @@ export class Player extends EventTarget {
         this.video.currentTime = event.to;
         break;
       case "stats":
-        this.told = event.stats;
+        this.told = { ...event.stats, ...(performance.now() < this.heeded ? this.chosen : {}) };
         break;
       default:
     }

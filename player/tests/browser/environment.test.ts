@@ -89,3 +89,12 @@ test("what would stutter here is not chosen by itself", async ({ theatre }) => {
   const notes = await viewer.past(20, 40_000);
   expect(notes.shown.at(-1)?.height).toBe(360);
 });
+
+test("a film that is loaded long after its page is not nudged", async ({ theatre }) => {
+  const before = `
+    const { now } = performance;
+    performance.now = function () { return now.call(this) + 60_000; };`;
+  const { viewer } = await theatre.show(FILM, { before });
+  const { said } = await viewer.past(2);
+  expect(said.filter(({ event }) => event.type === "jump")).toEqual([]);
+});
