@@ -29,6 +29,11 @@ export class Preview {
     this.#thumbnails = new Thumbnails(manifest, { height: 180 });
   }
 
+  /** More of the same film has arrived. */
+  update(manifest: Manifest): void {
+    this.#thumbnails?.update(manifest);
+  }
+
   async #show(time: number): Promise<void> {
     this.#asking?.abort();
     const mine = (this.#asking = new AbortController());

@@ -123,7 +123,10 @@ function describe(read: Manifest): void {
     byId("cover", HTMLElement).replaceChildren(icon(ICONS.sound));
     stage.setAttribute("autohide", "-1");
   }
-  if (!isFirst) return;
+  if (!isFirst) {
+    preview.update(read);
+    return;
+  }
   const seen = video.player?.playable.some(({ kind }) => kind === "video");
   if (picture && seen === false) {
     byId("status", HTMLElement).replaceChildren(...soundOnly(picture.codec));
