@@ -14,11 +14,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::Failure;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Sync};
+use crate::events::Events;
 use crate::http::{self, Gateway, Limits};
 use crate::index::{self, Index};
-use crate::ingest::{Ingest, Settings};
+use crate::ingest::{Arrivals, Folders, Settings};
 use crate::playback::{Ground, Playback, Room};
+use crate::source::Sources;
 use crate::task::{self, Tasks};
 
 /// How long the first look at the folders may hold back the word that the gateway listens. Most folders take far less, and whoever
@@ -34,30 +36,46 @@ const LAST_WORK: Duration = Duration::from_secs(2);
 pub fn serve(config: &Config) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
     let folders = folders(config)?;
-    let index = open_index(&data_folder(config)?)?;
+    let data = data_folder(config)?;
+    let index = open_index(&data, config.store.sync)?;
     let listener = bind(config.listen.0)?;
     let address = listener.local_addr().map_err(|error| Failure::new(format!("listening: {error}")))?;
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("starting the runtime: {error}")))?;
     // From here on everything is told by the log.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init();
-    let ended = runtime.block_on(run(config, folders, Arc::clone(&index), listener, address));
+    let ended = runtime.block_on(async {
+        let started = Sources::start(Arc::clone(&index), &data, &config.store, Clock::default()).await;
+        let sources = started.map_err(|error| Failure::new(error.to_string()))?;
+        let found = Found { folders, index: Arc::clone(&index), sources: Arc::new(sources) };
+        let ended = run(config, found, listener, address).await;
+        ended.map_err(|error| Failure::new(format!("serving: {error}")))
+    });
     runtime.shutdown_timeout(LAST_WORK);
     index.close();
-    ended.map_err(|error| Failure::new(format!("serving: {error}")))
+    ended
 }
 
-async fn run(
-    config: &Config,
+/// What is there before anything runs.
+struct Found {
     folders: Vec<PathBuf>,
     index: Arc<Index>,
-    listener: TcpListener,
-    address: SocketAddr,
-) -> io::Result<()> {
+    sources: Arc<Sources>,
+}
+
+async fn run(config: &Config, found: Found, listener: TcpListener, address: SocketAddr) -> io::Result<()> {
     let tasks = Tasks::default();
-    let gateway = build(config, folders, index, &tasks);
+    let gateway = build(config, found, &tasks);
     let ingest = Arc::clone(&gateway.ingest);
     tasks.spawn_until_stop(async move { ingest.run().await });
+    let arrivals = Arrivals::new(
+        Arc::clone(&gateway.index),
+        Arc::clone(&gateway.sources),
+        Arc::clone(&gateway.events),
+        Options { target: config.target.0 },
+        tasks.clone(),
+    );
+    tasks.spawn_until_stop(arrivals.run());
     let limits = Limits { connections: config.http.connections, patience: config.http.patience.0 };
     let served = (Arc::clone(&gateway), tasks.clone());
     tasks.spawn(async move {
@@ -82,7 +100,9 @@ async fn run(
     Ok(())
 }
 
-fn build(config: &Config, folders: Vec<PathBuf>, index: Arc<Index>, tasks: &Tasks) -> Arc<Gateway> {
+fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
+    let Found { folders, index, sources } = found;
+    let patience = config.http.wait.0;
     let options = Options { target: config.target.0 };
     let stale = Arc::default();
     let ground = Ground {
@@ -92,6 +112,8 @@ fn build(config: &Config, folders: Vec<PathBuf>, index: Arc<Index>, tasks: &Task
         clock: Clock::default(),
         tasks: tasks.clone(),
         stale: Arc::clone(&stale),
+        sources: Arc::clone(&sources),
+        patience,
     };
     let room = Room { hot: config.cache.hot.0, tables: config.cache.tables.0 };
     let settings = Settings {
@@ -103,8 +125,11 @@ fn build(config: &Config, folders: Vec<PathBuf>, index: Arc<Index>, tasks: &Task
     };
     Arc::new(Gateway {
         playback: Arc::new(Playback::new(ground, room)),
-        ingest: Arc::new(Ingest::new(Arc::clone(&index), settings, stale)),
+        ingest: Arc::new(Folders::new(Arc::clone(&index), settings, stale)),
         index,
+        sources,
+        events: Arc::new(Events::new(&Clock::default())),
+        patience,
         folders,
         counts: http::Counts::default(),
     })
@@ -133,10 +158,7 @@ fn folders(config: &Config) -> Result<Vec<PathBuf>, Failure> {
             folders.push(canonical);
         }
     }
-    match folders.is_empty() {
-        true => Err(Failure::new("no folder to serve").hint("name one: `segue serve FOLDER`")),
-        false => Ok(folders),
-    }
+    Ok(folders)
 }
 
 /// Where the index lies if nobody says: in the user's own data folder.
@@ -147,16 +169,19 @@ fn data_folder(config: &Config) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::new("no folder for data").hint("name one with --data DIR"))
 }
 
-fn open_index(folder: &Path) -> Result<Arc<Index>, Failure> {
+fn open_index(folder: &Path, sync: Sync) -> Result<Arc<Index>, Failure> {
     let hint = |error: &index::Error| match error {
         index::Error::InUse(_) => {
             Some("end the other gateway, or give this one a folder of its own with --data DIR")
         }
         index::Error::Folder { .. } => Some("name a folder that can be written with --data DIR"),
+        index::Error::Damaged(_) => Some(
+            "move index.sqlite out of the data folder: films of folders are found again, those that were sent are lost",
+        ),
         index::Error::TooNew { .. } => Some("use the later version, or another folder with --data DIR"),
         _ => None,
     };
-    Index::open(folder).map(Arc::new).map_err(|error| match hint(&error) {
+    Index::open(folder, sync).map(Arc::new).map_err(|error| match hint(&error) {
         Some(hint) => Failure::new(error.to_string()).hint(hint),
         None => Failure::new(error.to_string()),
     })

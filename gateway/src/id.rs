@@ -45,6 +45,66 @@ impl MediaId {
     }
 }
 
+impl MediaId {
+    /// The id of a medium that is sent to the gateway: no other has it, and nobody can guess it.
+    pub fn random() -> Self {
+        Self(letters())
+    }
+}
+
+/// The name of an upload in addresses. Whoever knows it may go on with it, so it can't be guessed: 130 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UploadId([u8; 26]);
+
+impl UploadId {
+    /// One that nobody has or can guess.
+    pub fn random() -> Self {
+        Self(letters())
+    }
+
+    /// `None` for anything that no gateway ever called an upload.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; 26] = text.as_bytes().try_into().ok()?;
+        letters.iter().all(|letter| LETTERS.contains(letter)).then_some(Self(letters))
+    }
+
+    /// As it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        // Only letters of the alphabet get in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is logged must not let its reader go on with the upload.
+impl fmt::Debug for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", &self.as_str()[..6])
+    }
+}
+
+impl Serialize for UploadId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Letters that the system's generator chose, five bits each.
+fn letters<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut at = 0;
+    while at < N {
+        // Interrupted only before the system has gathered any randomness, once after it starts.
+        at += rustix::rand::getrandom(&mut bytes[at..], rustix::rand::GetRandomFlags::empty()).unwrap_or(0);
+    }
+    bytes.map(|byte| LETTERS[usize::from(byte & 31)])
+}
+
 impl fmt::Display for MediaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -101,6 +161,15 @@ mod tests {
         let id = MediaId::of_file(Path::new("/films/b.mp4"));
         assert_eq!(MediaId::parse(id.as_str()), Some(id));
         assert_ne!(id, MediaId::of_file(Path::new("/films/a.mp4")));
+    }
+
+    #[test]
+    fn a_new_id_is_like_no_other_and_reads_back() {
+        let (one, other) = (UploadId::random(), UploadId::random());
+        assert_ne!(one, other);
+        assert_eq!(UploadId::parse(one.as_str()), Some(one));
+        assert_eq!(MediaId::parse(MediaId::random().as_str()).map(|id| id.as_str().len()), Some(LENGTH));
+        assert!(!format!("{one:?}").contains(one.as_str()));
     }
 
     #[test]

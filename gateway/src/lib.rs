@@ -1,6 +1,7 @@
 //! The Segue gateway: folders of films in, CMAF over HTTP out; and its command line.
 //!
-//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`; [`index`]; [`cache`], [`source`]; the services [`ingest`] and
+//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`; [`index`], [`store`]; [`cache`], [`source`],
+//! [`events`]; the services [`ingest`] and
 //! [`playback`], which meet only through the index; the drivers [`http`] and [`cli`]; [`app`], which builds them all.
 
 pub mod app;
@@ -8,11 +9,14 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod http;
 pub mod id;
 pub mod index;
 pub mod ingest;
 pub mod playback;
+pub mod ranges;
 pub mod source;
+pub mod store;
 pub mod task;
 pub mod title;

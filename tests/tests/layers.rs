@@ -46,7 +46,7 @@ const SEGMENTER: House = House {
 const GATEWAY: House = House {
     name: "gateway",
     layers: &[
-        &["id", "title", "config", "clock", "task"],
+        &["id", "title", "config", "clock", "task", "ranges"],
         &["index", "store"],
         &["cache", "source", "timeline", "events", "jobs"],
         &["ingest", "playback", "broadcast", "provider", "live", "chat", "audience", "stage"],

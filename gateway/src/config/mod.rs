@@ -22,7 +22,7 @@ pub use span::Span;
 pub struct Config {
     /// Address to listen on.
     pub listen: Listen,
-    /// Where the index lies; `None` is the user's data folder.
+    /// Where the index lies, and what is kept on disk; `None` is the user's data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Folders to serve, each with all that lies in it.
@@ -33,6 +33,12 @@ pub struct Config {
     pub log: String,
     /// Memory.
     pub cache: Cache,
+    /// What is kept on disk.
+    pub store: Store,
+    /// How long it is kept.
+    pub retention: Retention,
+    /// Taking bytes in.
+    pub upload: Upload,
     /// Looking for films.
     pub watch: Watch,
     /// Connections.
@@ -47,6 +53,51 @@ pub struct Cache {
     pub hot: Size,
     /// Sample tables of films that are being watched.
     pub tables: Size,
+}
+
+/// What is kept on disk, below the data folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// All of it together, the index included.
+    pub quota: Size,
+    /// What one broadcaster may take of it.
+    pub share: Size,
+    /// Pieces in which sources are kept, those that are new.
+    pub chunk: Size,
+    /// What acknowledged bytes survive.
+    pub sync: Sync,
+}
+
+/// What a write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sync {
+    /// The machine losing power: bytes and rows are on the disk before they are acknowledged.
+    #[default]
+    Full,
+    /// The program being killed: the system has them.
+    Process,
+}
+
+/// How long media stay after they were last watched or fed. Films of served folders stay as long as their files do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Movies.
+    pub movie: Span,
+    /// Episodes.
+    pub tv: Span,
+    /// What is neither, or not said to be.
+    pub other: Span,
+}
+
+/// Taking bytes in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Upload {
+    /// How long an upload may lie idle before it is given up.
+    pub expire: Span,
 }
 
 /// How changes in folders are noticed.
@@ -67,6 +118,8 @@ pub struct Http {
     pub connections: usize,
     /// How long a client may take to send a request's head, and a connection may idle between requests.
     pub patience: Span,
+    /// How long a request waits for bytes that are still elsewhere.
+    pub wait: Span,
     /// How long requests may take to end when the gateway stops.
     pub shutdown: Span,
 }
@@ -80,6 +133,9 @@ impl Default for Config {
             target: Span(Duration::from_secs(4)),
             log: "info".to_owned(),
             cache: Cache::default(),
+            store: Store::default(),
+            retention: Retention::default(),
+            upload: Upload::default(),
             watch: Watch::default(),
             http: Http::default(),
         }
@@ -89,6 +145,34 @@ impl Default for Config {
 impl Default for Cache {
     fn default() -> Self {
         Self { hot: Size(512 << 20), tables: Size(256 << 20) }
+    }
+}
+
+impl Store {
+    /// Bytes of a chunk: whole blocks, and neither so few that rows cost more than they hold nor so many that one is long in coming.
+    pub fn chunk(&self) -> u32 {
+        let bytes = self.chunk.0.clamp(64 << 10, 64 << 20) / 4096 * 4096;
+        u32::try_from(bytes).unwrap_or(4 << 20)
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let quota = 10 << 30;
+        Self { quota: Size(quota), share: Size(quota / 2), chunk: Size(4 << 20), sync: Sync::Full }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let hours = |hours: u64| Span(Duration::from_secs(hours * 3600));
+        Self { movie: hours(4), tv: hours(1), other: hours(4) }
+    }
+}
+
+impl Default for Upload {
+    fn default() -> Self {
+        Self { expire: Span(Duration::from_secs(3600)) }
     }
 }
 
@@ -103,6 +187,7 @@ impl Default for Http {
         Self {
             connections: 10_000,
             patience: Span(Duration::from_secs(60)),
+            wait: Span(Duration::from_secs(10)),
             shutdown: Span(Duration::from_secs(10)),
         }
     }

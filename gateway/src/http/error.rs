@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Precondition,
     /// A query that makes no sense.
     BadQuery,
+    /// The bytes asked for are still elsewhere.
+    Elsewhere,
     /// The file changed just now.
     Changed,
     /// The file is there and can't be read.
@@ -67,6 +69,9 @@ impl Kind {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "The bytes are not those asked for")
             }
             Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
+            Self::Elsewhere => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not_here_yet", "These bytes have not come yet; ask again")
+            }
             Self::Changed => {
                 (StatusCode::SERVICE_UNAVAILABLE, "media_changed", "The medium changed just now; ask again")
             }
@@ -147,6 +152,7 @@ impl From<playback::Error> for Problem {
             playback::Error::NoMedia(_) => Self::new(Kind::NoMedia),
             playback::Error::NoItem(_) => Self::new(Kind::NoItem),
             playback::Error::NotPlayable { reason, .. } => Self::new(Kind::NotPlayable).detail(reason),
+            playback::Error::Elsewhere(_) => Self::new(Kind::Elsewhere),
             playback::Error::Source { source, .. } => Self::logged(of_source(source), &error),
             playback::Error::Index(_) => Self::logged(Kind::Internal, &error),
             playback::Error::Ending => Self::new(Kind::Ending),
@@ -162,7 +168,8 @@ impl From<source::Error> for Problem {
 
 fn of_source(error: &source::Error) -> Kind {
     match error {
-        source::Error::Gone(_) => Kind::NoMedia,
+        source::Error::Gone(_) | source::Error::Deleted(_) => Kind::NoMedia,
+        source::Error::Elsewhere(_) => Kind::Elsewhere,
         source::Error::Changed(_) => Kind::Changed,
         source::Error::NotAFile { .. } | source::Error::NotAFilm(_) | source::Error::Plan(_) => {
             Kind::NotPlayable

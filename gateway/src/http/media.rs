@@ -168,7 +168,7 @@ pub(super) async fn show(
 /// A medium of a folder that is served now.
 pub(super) async fn served(gateway: &Shared, id: MediaId) -> Result<Media, Problem> {
     let media = gateway.index.media(id).await?;
-    media.filter(|media| gateway.folders.contains(&media.folder)).ok_or_else(|| Problem::new(Kind::NoMedia))
+    media.filter(|media| media.is_served(&gateway.folders)).ok_or_else(|| Problem::new(Kind::NoMedia))
 }
 
 impl Asked {

@@ -23,13 +23,16 @@ mod tree;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 
+use crate::events::Events;
 use crate::index::Index;
-use crate::ingest::Ingest;
+use crate::ingest::Folders;
 use crate::playback::Playback;
+use crate::source::Sources;
 
 pub use health::Counts;
 pub use server::{Limits, bind, serve};
@@ -41,8 +44,14 @@ pub struct Gateway {
     pub index: Arc<Index>,
     /// Who shows them.
     pub playback: Arc<Playback>,
-    /// Who finds them.
-    pub ingest: Arc<Ingest>,
+    /// Who finds them in folders.
+    pub ingest: Arc<Folders>,
+    /// Those that are kept in chunks.
+    pub sources: Arc<Sources>,
+    /// What happens, for those who listen.
+    pub events: Arc<Events>,
+    /// How long a request waits for bytes that are still elsewhere.
+    pub patience: Duration,
     /// The folders that are served, canonical.
     pub folders: Vec<PathBuf>,
     /// What is counted.

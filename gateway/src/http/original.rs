@@ -4,20 +4,23 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, HeaderMap};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
+use segmenter::bytes::ByteRange;
 
 use super::answer::answer;
 use super::error::{Kind, Problem};
 use super::stream::{Pieces, Streamed};
 use super::{Shared, media, tree};
 use crate::id::MediaId;
+use crate::index::Origin;
 use crate::playback::{Coding, Head, Keep};
-use crate::source::{self, SourceFile};
+use crate::source::{self, Priority, Source, SourceFile};
 
 /// The source, byte for byte.
 #[utoipa::path(
@@ -26,7 +29,7 @@ use crate::source::{self, SourceFile};
     tag = "play",
     params(("id" = String, Path, description = "Id of the medium")),
     responses(
-        (status = 200, description = "The file as it lies in its folder", content_type = "video/mp4"),
+        (status = 200, description = "The file as it lies in its folder, or as it was sent", content_type = "video/mp4"),
         (status = 206, description = "The ranges that were asked for"),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such medium", content_type = "application/problem+json"),
@@ -42,22 +45,32 @@ pub(super) async fn original(
 ) -> Result<Response, Problem> {
     let (id, _) = tree::split(&uri)?;
     let known = media::served(&gateway, id).await?;
-    let path = known.path.clone();
-    let opened = tokio::task::spawn_blocking(move || SourceFile::open(&path)).await;
-    let file = opened.map_err(|_| Problem::new(Kind::Ending))??;
-    let head = head(id, &file);
-    let mut response = answer(&headers, &head, (method != Method::HEAD).then_some(Streamed(Arc::new(file))));
-    if let Some(name) = file_name(&known.path) {
+    let source = match &known.origin {
+        Origin::Folder { path, .. } => {
+            let path = path.clone();
+            let opened = tokio::task::spawn_blocking(move || SourceFile::open(&path)).await;
+            Source::File(opened.map_err(|_| Problem::new(Kind::Ending))??)
+        }
+        Origin::Store(_) => {
+            let stored = gateway.sources.get(id).await?.ok_or_else(|| Problem::new(Kind::NoMedia))?;
+            stored.length().ok_or_else(|| Problem::new(Kind::Elsewhere))?;
+            Source::Stored(stored)
+        }
+    };
+    let head = head(id, &source, known.file_name());
+    let original = Original { source: Arc::new(source), patience: gateway.patience };
+    let mut response = answer(&headers, &head, (method != Method::HEAD).then_some(Streamed(original)));
+    if let Some(name) = file_name(known.file_name()) {
         response.headers_mut().insert(CONTENT_DISPOSITION, name);
     }
     Ok(response)
 }
 
-fn head(id: MediaId, file: &SourceFile) -> Head {
-    let identity = file.identity();
+fn head(id: MediaId, source: &Source, name: &Path) -> Head {
+    let identity = source.identity();
     Head {
         etag: format!("\"{id}-{:x}-{:x}\"", identity.size, identity.modified).into(),
-        media_type: media_type(file.path()),
+        media_type: media_type(name),
         keep: Keep::Ask,
         length: identity.size,
         coding: Coding::Identity,
@@ -86,12 +99,22 @@ fn file_name(path: &Path) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("inline; filename*=UTF-8''{}", coded.collect::<String>())).ok()
 }
 
-impl Pieces for Arc<SourceFile> {
+/// A source on its way out.
+#[derive(Clone)]
+struct Original {
+    source: Arc<Source>,
+    /// How long it waits for bytes that are still elsewhere; then the answer breaks off, and the client goes on from there.
+    patience: Duration,
+}
+
+impl Pieces for Original {
     async fn piece(self, range: Range<u64>) -> io::Result<Bytes> {
+        let wanted = [ByteRange { start: range.start, end: range.end }];
+        self.source.ready(Priority::Viewer, &wanted, self.patience).await.map_err(io::Error::other)?;
         let work = move || -> Result<Bytes, source::Error> {
             let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
-            self.read(&mut bytes, range.start)?;
-            self.unchanged()?;
+            self.source.read(&mut bytes, range.start)?;
+            self.source.unchanged()?;
             Ok(bytes.into())
         };
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?.map_err(io::Error::other)

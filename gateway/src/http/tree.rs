@@ -53,7 +53,7 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
             if let Some(answered) = early(method, headers, &film, item) {
                 return Ok(answered);
             }
-            if let Some(passing) = gateway.playback.passing(&film, item) {
+            if let Some(passing) = gateway.playback.passing(&film, item).await? {
                 let mut response = answer(headers, &passing.head(item), Some(Streamed(passing)));
                 response.headers_mut().insert(SERVER_TIMING, HeaderValue::from_static("passing"));
                 return Ok(response);

@@ -11,6 +11,7 @@ use segmenter::manifest::State;
 use segmenter::track::Kind;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::id::{Identity, MediaId};
 use crate::title::{Title, Type};
 
@@ -19,11 +20,9 @@ use crate::title::{Title, Type};
 pub struct Media {
     /// Its name in addresses.
     pub id: MediaId,
-    /// The served folder it was found in.
-    pub folder: PathBuf,
-    /// Its file.
-    pub path: PathBuf,
-    /// What the file was when it was read.
+    /// Where its bytes are.
+    pub origin: Origin,
+    /// What the file was when it was read; of stored bytes, how many there will be and when the first came.
     pub identity: Identity,
     /// Version of what is told here; what an older program found out is found out anew.
     pub format: u32,
@@ -41,6 +40,61 @@ pub struct Media {
     pub notes: Vec<String>,
     /// Where its `moov` lies.
     pub moov: Option<ByteRange>,
+}
+
+/// Where the bytes of a medium are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file of a served folder.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The file.
+        path: PathBuf,
+    },
+    /// In chunks on disk, as far as they are here.
+    Store(Stored),
+}
+
+/// A medium that is kept in chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes of a chunk.
+    pub chunk: u32,
+    /// The file's name, as whoever sent it said.
+    pub name: String,
+    /// The broadcaster it is of.
+    pub owner: Option<String>,
+    /// When it was last watched or fed. Putting a medium in again does not change it.
+    pub used: Moment,
+    /// Whether it stays when space is needed.
+    pub pinned: bool,
+}
+
+impl Media {
+    /// What is known of its keeping, if it is kept in chunks.
+    pub fn stored(&self) -> Option<&Stored> {
+        match &self.origin {
+            Origin::Store(stored) => Some(stored),
+            Origin::Folder { .. } => None,
+        }
+    }
+
+    /// Whether it is kept here, or lies in one of these folders: the index may know others.
+    pub fn is_served(&self, folders: &[PathBuf]) -> bool {
+        match &self.origin {
+            Origin::Store(_) => true,
+            Origin::Folder { folder, .. } => folders.contains(folder),
+        }
+    }
+
+    /// The name of its file.
+    pub fn file_name(&self) -> &Path {
+        match &self.origin {
+            Origin::Store(stored) => Path::new(&stored.name),
+            Origin::Folder { path, .. } => Path::new(path.file_name().unwrap_or_default()),
+        }
+    }
 }
 
 /// A rendition in a list of films.
@@ -106,7 +160,7 @@ impl Order {
 /// Which media to list.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// Only those of these folders.
+    /// Only those of these folders, and those kept in chunks.
     pub folders: Vec<PathBuf>,
     /// Only those whose title holds this, in any case.
     pub text: Option<String>,
@@ -138,9 +192,9 @@ pub struct Page {
 }
 
 const COLUMNS: &str = "id, folder, path, size, modified, format, title, type, tmdb, season, episode, state, error, duration, \
-                       renditions, notes, moov_start, moov_end";
+                       renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, used";
 /// Column of [`Order::key`], after all of [`COLUMNS`].
-const KEY: usize = 18;
+const KEY: usize = 23;
 
 pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>, rusqlite::Error> {
     let sql = format!("SELECT {COLUMNS} FROM media WHERE id = ?1");
@@ -155,7 +209,7 @@ pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusql
     };
     let folders: Vec<Value> = query.folders.iter().map(|folder| blob(folder)).collect();
     let marks = vec!["?"; folders.len()].join(", ");
-    let mut conditions = vec![wanted(&format!("folder IN ({marks})"), folders)];
+    let mut conditions = vec![wanted(&format!("(chunk IS NOT NULL OR folder IN ({marks}))"), folders)];
     if let Some(text) = &query.text {
         conditions.push(wanted("instr(sort, ?) > 0", vec![text.to_lowercase().into()]));
     }
@@ -210,15 +264,20 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
     // Not INSERT OR REPLACE: that would take the kept timeline out as well.
     let sql = format!(
         "INSERT INTO media ({COLUMNS}, sort) VALUES \
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24) \
          ON CONFLICT (id) DO UPDATE SET (folder, path, size, modified, format, title, type, tmdb, season, episode, state, \
-         error, duration, renditions, notes, moov_start, moov_end, sort) = (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
-         ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+         error, duration, renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, sort) = (?2, ?3, ?4, ?5, ?6, \
+         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?24)"
     );
+    let (folder, path) = match &media.origin {
+        Origin::Folder { folder, path } => (Some(blob(folder)), Some(blob(path))),
+        Origin::Store(_) => (None, None),
+    };
+    let stored = media.stored();
     connection.prepare_cached(&sql)?.execute(params![
         media.id.as_str(),
-        blob(&media.folder),
-        blob(&media.path),
+        folder,
+        path,
         media.identity.size.cast_signed(),
         media.identity.modified,
         media.format,
@@ -234,8 +293,35 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
         json(&media.notes),
         media.moov.map(|moov| moov.start.cast_signed()),
         media.moov.map(|moov| moov.end.cast_signed()),
+        stored.map(|stored| stored.chunk),
+        stored.map(|stored| &stored.name),
+        stored.and_then(|stored| stored.owner.as_ref()),
+        stored.map(|stored| stored.pinned),
+        stored.map(|stored| stored.used.0.cast_signed()),
         media.title.sort_key(),
     ])?;
+    Ok(())
+}
+
+/// Which media are kept in chunks, without what is told of them.
+pub(super) fn held(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT id FROM media WHERE chunk IS NOT NULL")?;
+    let rows = statement.query_map([], |row| id(row, 0))?;
+    rows.collect()
+}
+
+/// Which of them are still arriving.
+pub(super) fn arriving(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Error> {
+    let sql = "SELECT id FROM media WHERE chunk IS NOT NULL AND state IN ('receiving', 'playable')";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| id(row, 0))?;
+    rows.collect()
+}
+
+pub(super) fn touch(connection: &Connection, id: MediaId, used: Moment) -> Result<(), rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("UPDATE media SET used = ?2 WHERE id = ?1 AND chunk IS NOT NULL")?;
+    statement.execute(params![id.as_str(), used.0.cast_signed()])?;
     Ok(())
 }
 
@@ -249,8 +335,7 @@ fn read(row: &Row<'_>) -> Result<Media, rusqlite::Error> {
     let kind: Option<String> = row.get(7)?;
     Ok(Media {
         id: id(row, 0)?,
-        folder: path(row, 1)?,
-        path: path(row, 2)?,
+        origin: origin(row)?,
         identity: Identity { size: row.get::<_, i64>(3)?.cast_unsigned(), modified: row.get(4)? },
         format: row.get(5)?,
         title: Title {
@@ -272,7 +357,20 @@ fn read(row: &Row<'_>) -> Result<Media, rusqlite::Error> {
     })
 }
 
-fn id(row: &Row<'_>, column: usize) -> Result<MediaId, rusqlite::Error> {
+fn origin(row: &Row<'_>) -> Result<Origin, rusqlite::Error> {
+    let Some(chunk) = row.get(18)? else {
+        return Ok(Origin::Folder { folder: path(row, 1)?, path: path(row, 2)? });
+    };
+    Ok(Origin::Store(Stored {
+        chunk,
+        name: row.get(19)?,
+        owner: row.get(20)?,
+        pinned: row.get(21)?,
+        used: Moment(row.get::<_, i64>(22)?.cast_unsigned()),
+    }))
+}
+
+pub(super) fn id(row: &Row<'_>, column: usize) -> Result<MediaId, rusqlite::Error> {
     let text: String = row.get(column)?;
     MediaId::parse(&text).ok_or_else(|| damaged(column, "not the id of a medium"))
 }
@@ -289,7 +387,7 @@ fn parse<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| damaged(column, &error.to_string()))
 }
 
-fn damaged(column: usize, why: &str) -> rusqlite::Error {
+pub(super) fn damaged(column: usize, why: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.into())
 }
 
@@ -314,8 +412,7 @@ pub(super) mod tests {
     pub(in crate::index) fn film(path: &str) -> Media {
         Media {
             id: MediaId::of_file(Path::new(path)),
-            folder: "/films".into(),
-            path: path.into(),
+            origin: Origin::Folder { folder: "/films".into(), path: path.into() },
             identity: Identity { size: u64::MAX, modified: -5 },
             format: 1,
             title: Title::of_file(Path::new(path)),
@@ -408,6 +505,27 @@ pub(super) mod tests {
         let connection = filled(&["/films/a.mp4"]);
         let film = film("/films/a.mp4");
         assert_eq!(get(&connection, film.id).unwrap(), Some(film));
+    }
+
+    #[test]
+    fn a_medium_in_chunks_is_listed_whatever_folders_are_served_and_keeps_when_it_was_used() {
+        let connection = filled(&["/films/a.mp4"]);
+        let kept = Stored {
+            chunk: 4,
+            name: "b.mp4".into(),
+            owner: Some("me".into()),
+            used: Moment(7),
+            pinned: true,
+        };
+        let mut media = Media { origin: Origin::Store(kept.clone()), ..film("/films/b.mp4") };
+        put(&connection, &media).unwrap();
+        assert_eq!(get(&connection, media.id).unwrap(), Some(media.clone()));
+        let listed = list(&connection, &Query { limit: 9, ..Query::default() }).unwrap();
+        assert_eq!(listed.items, [media.clone()]);
+        media.origin = Origin::Store(Stored { used: Moment(1), pinned: false, ..kept });
+        put(&connection, &media).unwrap();
+        let again = get(&connection, media.id).unwrap().unwrap();
+        assert!(again.stored().is_some_and(|stored| stored.used == Moment(7) && !stored.pinned));
     }
 
     #[test]

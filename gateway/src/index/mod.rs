@@ -6,22 +6,31 @@
 //! SQLite allows one writer at a time anyway. With one thread for it nobody waits for a lock, and what many put in at once (a
 //! folder that is seen for the first time) goes to disk in one transaction.
 
+mod chunks;
 mod media;
 mod reader;
 mod schema;
 mod tables;
+mod uploads;
 mod writer;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use crate::id::{Identity, MediaId};
+use rusqlite::{Connection, ErrorCode};
 
-pub use media::{Known, Media, NO_EPISODE, Order, Page, Query, Rendition};
+use crate::clock::Moment;
+use crate::config::Sync;
+use crate::id::{Identity, MediaId, UploadId};
+
+pub use chunks::{Chunk, Extent};
+pub use media::{Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
-use writer::{Write, Writer};
+pub use uploads::Upload;
+use writer::Writer;
 
 /// The database inside the data folder.
 const DATABASE: &str = "index.sqlite";
@@ -52,6 +61,12 @@ pub enum Error {
         /// The latest version that is understood.
         known: i64,
     },
+    /// There is no room on the disk. Nothing is lost of what was written; reading goes on.
+    #[error("the disk is full")]
+    Full,
+    /// The database is not what was written.
+    #[error("the index is damaged: {0}")]
+    Damaged(Arc<rusqlite::Error>),
     /// SQLite refused.
     #[error("index: {0}")]
     Sqlite(Arc<rusqlite::Error>),
@@ -62,7 +77,11 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(Arc::new(error)),
+            _ => Self::Sqlite(Arc::new(error)),
+        }
     }
 }
 
@@ -79,7 +98,7 @@ impl Index {
     ///
     /// # Errors
     /// When the folder can't be used, or another gateway uses it.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
+    pub fn open(folder: &Path, sync: Sync) -> Result<Self, Error> {
         let failed = |source: io::Error| Error::Folder { path: folder.to_owned(), source: Arc::new(source) };
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(folder.join(LOCK)).map_err(failed)?;
@@ -88,13 +107,13 @@ impl Index {
             TryLockError::Error(source) => failed(source),
         })?;
         let path = folder.join(DATABASE);
-        let mut connection = schema::connect(&path)?;
+        let mut connection = schema::connect(&path, sync)?;
         schema::migrate(&mut connection).map_err(|error| match error {
             schema::Error::TooNew { found, known } => Error::TooNew { path: folder.to_owned(), found, known },
             schema::Error::Sqlite(error) => error.into(),
         })?;
         Ok(Self {
-            writer: Writer::start(connection).map_err(failed)?,
+            writer: Writer::start(connection, &path).map_err(failed)?,
             readers: Readers::new(path),
             _lock: lock,
         })
@@ -123,12 +142,87 @@ impl Index {
     /// Puts a medium in, in the place of what was known of it, with its timeline if that is to be kept. It is on disk when this
     /// returns.
     pub async fn put(&self, media: Media, tables: Option<Vec<u8>>) -> Result<(), Error> {
-        self.writer.write(Write::Put(Box::new(media), tables)).await
+        let write = move |connection: &Connection| {
+            media::put(connection, &media)?;
+            match tables {
+                Some(movie) => tables::put(connection, media.id, media.identity, &movie),
+                None => tables::remove(connection, media.id),
+            }
+        };
+        self.writer.write(write).await
     }
 
     /// Takes media out.
     pub async fn remove(&self, ids: Vec<MediaId>) -> Result<(), Error> {
-        self.writer.write(Write::Remove(ids)).await
+        self.writer
+            .write(move |connection| ids.iter().try_for_each(|id| media::remove(connection, *id)))
+            .await
+    }
+
+    /// Tells when media were last watched or fed.
+    pub async fn touch(&self, used: Vec<(MediaId, Moment)>) -> Result<(), Error> {
+        let touch = move |connection: &Connection| {
+            used.iter().try_for_each(|(id, used)| media::touch(connection, *id, *used))
+        };
+        self.writer.write(touch).await
+    }
+
+    /// Which media are kept in chunks.
+    pub async fn held(&self) -> Result<Vec<MediaId>, Error> {
+        self.readers.read(media::held).await
+    }
+
+    /// Which of them are still arriving.
+    pub async fn arriving(&self) -> Result<Vec<MediaId>, Error> {
+        self.readers.read(media::arriving).await
+    }
+
+    /// The chunks of a medium.
+    pub async fn chunks(&self, id: MediaId) -> Result<Vec<Chunk>, Error> {
+        self.readers.read(move |connection| chunks::of(connection, id)).await
+    }
+
+    /// Every chunk of every medium, and what it takes on disk.
+    pub async fn extents(&self) -> Result<Vec<Extent>, Error> {
+        self.readers.read(chunks::extents).await
+    }
+
+    /// Publishes what is here of some chunks of a medium: from when this returns it is here, come what may.
+    pub async fn put_chunks(&self, id: MediaId, chunks: Vec<Chunk>) -> Result<(), Error> {
+        let put = move |connection: &Connection| {
+            chunks.iter().try_for_each(|chunk| chunks::put(connection, id, chunk))
+        };
+        self.writer.write(put).await
+    }
+
+    /// Takes chunks out; their files are litter from when this returns.
+    pub async fn remove_chunks(&self, id: MediaId, numbers: Vec<u32>) -> Result<(), Error> {
+        self.writer.write(move |connection| chunks::remove(connection, id, &numbers)).await
+    }
+
+    /// An upload; `None` if there is none of this id.
+    pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, Error> {
+        self.readers.read(move |connection| uploads::get(connection, id)).await
+    }
+
+    /// Every upload.
+    pub async fn uploads(&self) -> Result<Vec<Upload>, Error> {
+        self.readers.read(uploads::all).await
+    }
+
+    /// Puts an upload in, in the place of what was known of it. Its medium has to be there.
+    pub async fn put_upload(&self, upload: Upload) -> Result<(), Error> {
+        self.writer.write(move |connection| uploads::put(connection, &upload)).await
+    }
+
+    /// Takes an upload out; its medium stays.
+    pub async fn remove_upload(&self, id: UploadId) -> Result<(), Error> {
+        self.writer.write(move |connection| uploads::remove(connection, id)).await
+    }
+
+    /// Bytes of the index on disk, kept up as it is written.
+    pub fn size(&self) -> Arc<AtomicU64> {
+        self.writer.size()
     }
 
     /// Ends writing, once all that was handed in is on disk. Blocks.
@@ -145,11 +239,11 @@ mod tests {
     #[tokio::test]
     async fn what_was_put_in_is_there_after_a_restart() {
         let place = tempfile::tempdir().unwrap();
-        let index = Index::open(place.path()).unwrap();
+        let index = Index::open(place.path(), Sync::Process).unwrap();
         let film = film("/films/a.mp4");
         index.put(film.clone(), Some(vec![1, 2, 3])).await.unwrap();
         drop(index);
-        let index = Index::open(place.path()).unwrap();
+        let index = Index::open(place.path(), Sync::Process).unwrap();
         assert_eq!(index.media(film.id).await.unwrap(), Some(film.clone()));
         assert_eq!(index.tables(film.id, film.identity).await.unwrap(), Some(vec![1, 2, 3]));
     }
@@ -157,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn kept_tables_hold_only_for_the_contents_they_were_made_of() {
         let place = tempfile::tempdir().unwrap();
-        let index = Index::open(place.path()).unwrap();
+        let index = Index::open(place.path(), Sync::Process).unwrap();
         let mut film = film("/films/a.mp4");
         index.put(film.clone(), Some(vec![1])).await.unwrap();
         let old = film.identity;
@@ -170,16 +264,16 @@ mod tests {
     #[tokio::test]
     async fn a_second_gateway_is_kept_out_of_the_data_folder() {
         let place = tempfile::tempdir().unwrap();
-        let first = Index::open(place.path()).unwrap();
-        assert!(matches!(Index::open(place.path()), Err(Error::InUse(_))));
+        let first = Index::open(place.path(), Sync::Process).unwrap();
+        assert!(matches!(Index::open(place.path(), Sync::Process), Err(Error::InUse(_))));
         drop(first);
-        assert!(Index::open(place.path()).is_ok());
+        assert!(Index::open(place.path(), Sync::Process).is_ok());
     }
 
     #[tokio::test]
     async fn many_writes_at_once_all_arrive() {
         let place = tempfile::tempdir().unwrap();
-        let index = Index::open(place.path()).unwrap();
+        let index = Index::open(place.path(), Sync::Process).unwrap();
         let films: Vec<_> = (0..500).map(|n| film(&format!("/films/{n}.mp4"))).collect();
         let writes = films.iter().map(|film| index.put(film.clone(), None));
         for written in futures_util::future::join_all(writes).await {

@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::config::Sync;
+
+/// Pages of the journal, of 4 KiB, after which it is worked into the database.
+const JOURNAL_PAGES: i64 = 256;
+
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
@@ -39,6 +44,63 @@ const STEPS: [&str; 2] = [
     ) STRICT;
 ",
     "CREATE INDEX media_by_tmdb ON media (tmdb) WHERE tmdb IS NOT NULL;",
+    // Media that lie in no folder but in chunks of their own.
+    "
+    CREATE TABLE media_of_any_origin (
+        id TEXT PRIMARY KEY,
+        folder BLOB,
+        path BLOB,
+        chunk INTEGER,
+        name TEXT,
+        owner TEXT,
+        used INTEGER,
+        pinned INTEGER,
+        size INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        sort TEXT NOT NULL,
+        type TEXT,
+        tmdb INTEGER,
+        season INTEGER,
+        episode INTEGER,
+        state TEXT NOT NULL,
+        error TEXT,
+        duration REAL,
+        renditions TEXT NOT NULL,
+        notes TEXT NOT NULL,
+        moov_start INTEGER,
+        moov_end INTEGER,
+        CHECK ((folder IS NULL) = (path IS NULL) AND (folder IS NULL) <> (chunk IS NULL))
+    ) STRICT;
+    INSERT INTO media_of_any_origin
+        (id, folder, path, size, modified, format, title, sort, type, tmdb, season, episode, state, error, duration, renditions, notes,
+        moov_start, moov_end)
+        SELECT id, folder, path, size, modified, format, title, sort, type, tmdb, season, episode, state, error, duration, renditions,
+        notes, moov_start, moov_end FROM media;
+    DROP TABLE media;
+    ALTER TABLE media_of_any_origin RENAME TO media;
+    CREATE INDEX media_by_sort ON media (sort, id);
+    CREATE INDEX media_by_folder ON media (folder);
+    CREATE INDEX media_by_tmdb ON media (tmdb) WHERE tmdb IS NOT NULL;
+    CREATE TABLE chunks (
+        media TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        here BLOB NOT NULL,
+        stored INTEGER NOT NULL,
+        sum BLOB,
+        PRIMARY KEY (media, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE uploads (
+        id TEXT PRIMARY KEY,
+        media TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+        length INTEGER,
+        used INTEGER NOT NULL,
+        metadata TEXT NOT NULL,
+        partial INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX uploads_by_media ON uploads (media);
+",
 ];
 
 /// Why a database can't be brought up to date.
@@ -57,13 +119,18 @@ impl From<rusqlite::Error> for Error {
 }
 
 /// Opens the database for writing; it is made if it is not there.
-pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+pub(super) fn connect(path: &Path, sync: Sync) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    // A commit survives a crash of the program; one of the machine may lose the last ones, which are found again in the folders.
-    connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
+    let synchronous = match sync {
+        Sync::Full => "full",
+        Sync::Process => "normal",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // The journal takes of the quota too: it is kept short.
+    connection.pragma_update(None, "wal_autocheckpoint", JOURNAL_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_PAGES * 4096)?;
     Ok(connection)
 }
 
@@ -77,7 +144,8 @@ pub(super) fn connect_to_read(path: &Path) -> Result<Connection, rusqlite::Error
     Ok(connection)
 }
 
-/// Takes the database to the version of this program, each step in a transaction of its own.
+/// Takes the database to the version of this program, each step in a transaction of its own. From then on references hold: a step may
+/// put a table in another's place.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -89,6 +157,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 

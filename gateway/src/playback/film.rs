@@ -1,10 +1,12 @@
 //! A film that is being watched: open, its tables in memory, its contents told apart from those its file had before.
 
-use std::sync::OnceLock;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use segmenter::bytes::ByteRange;
 use segmenter::manifest::{Layout, Manifest, Segment, State, Version};
 use segmenter::render::{Body, Captions, Labels, Output};
 use segmenter::track::Kind;
@@ -15,7 +17,7 @@ use crate::cache::Weight;
 use crate::clock::Clock;
 use crate::id::MediaId;
 use crate::index::Media;
-use crate::source::{self, FORMAT, OpenFilm};
+use crate::source::{self, FORMAT, OpenFilm, Stored};
 use crate::title::Type;
 
 /// How long a film's file is taken to be what it was without looking. The folder's watcher is mostly faster.
@@ -31,7 +33,9 @@ pub struct Film {
     open: OpenFilm,
     tag: u64,
     looked_at: AtomicU64,
-    manifest: OnceLock<Manifest>,
+    manifest: OnceLock<Arc<Manifest>>,
+    /// What is told while bytes are still arriving, and of which of them.
+    arriving: Mutex<Option<(u64, Arc<Manifest>)>>,
 }
 
 impl Film {
@@ -50,6 +54,7 @@ impl Film {
             tag,
             looked_at: AtomicU64::new(clock.millis()),
             manifest: OnceLock::new(),
+            arriving: Mutex::default(),
         }
     }
 
@@ -83,13 +88,69 @@ impl Film {
         self.open.presentation.renditions().get(usize::from(rendition)).map_or(0, |output| output.segments())
     }
 
-    /// Its manifest. The first call walks the whole film and reads its captions: tens of milliseconds for hours of it.
+    /// Counts up as what is told of the film changes: with what is here of it. 0 once that is everything.
+    pub fn epoch(&self) -> u64 {
+        let arriving = self.open.file.stored().filter(|stored| !stored.is_complete());
+        arriving.map_or(0, |stored| stored.version() + 1)
+    }
+
+    /// The bytes of its source that an item is made of.
+    pub(super) fn needs(&self, item: Item) -> Vec<ByteRange> {
+        let Item::Segment { rendition, number } = item else { return Vec::new() };
+        match self.open.presentation.segment(rendition.into(), number) {
+            Some(Body::Media(recipe)) => recipe.ranges().collect(),
+            Some(Body::Captions(captions)) => captions.places,
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether the bytes are here that an item is made of.
+    pub(super) fn has(&self, item: Item) -> bool {
+        let Some(stored) = self.open.file.stored().filter(|stored| !stored.is_complete()) else {
+            return true;
+        };
+        self.needs(item).into_iter().all(|range| stored.has(range))
+    }
+
+    /// Its manifest. The first call walks the whole film and reads its captions: tens of milliseconds for hours of it; so does each call
+    /// while bytes are arriving, after some came.
     ///
     /// # Errors
     /// When the file can't be read or is not what it was.
-    pub fn manifest(&self) -> Result<&Manifest, source::Error> {
+    pub fn manifest(&self) -> Result<Arc<Manifest>, source::Error> {
+        match self.open.file.stored().filter(|stored| !stored.is_complete()) {
+            Some(stored) => Ok(self.arriving(stored)),
+            None => self.whole(),
+        }
+    }
+
+    /// Of what is here so far.
+    fn arriving(&self, stored: &Stored) -> Arc<Manifest> {
+        // What comes after this is told the next time.
+        let (version, here) = (stored.version(), stored.here());
+        let mut last = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, manifest)) = last.as_ref().filter(|(of, _)| *of == version) {
+            return Arc::clone(manifest);
+        }
+        let mut manifest = self.open.presentation.manifest(&self.labels, Layout::Segments);
+        manifest.version = Some(self.version());
+        manifest.state = State::Playable;
+        for (rendition, listed) in (0..).zip(&mut manifest.renditions) {
+            let numbers = (1..).take(listed.segments.len());
+            let had = numbers.filter(|number| {
+                let needed = self.needs(Item::Segment { rendition, number: *number });
+                needed.into_iter().all(|range| here.contains(range))
+            });
+            listed.available = Some(runs(had));
+        }
+        let manifest = Arc::new(manifest);
+        *last = Some((version, Arc::clone(&manifest)));
+        manifest
+    }
+
+    fn whole(&self) -> Result<Arc<Manifest>, source::Error> {
         if let Some(manifest) = self.manifest.get() {
-            return Ok(manifest);
+            return Ok(Arc::clone(manifest));
         }
         let mut manifest = self.open.presentation.manifest(&self.labels, Layout::Segments);
         manifest.version = Some(self.version());
@@ -98,7 +159,7 @@ impl Film {
                 self.measure_captions(rendition, &mut listed.segments)?;
             }
         }
-        Ok(self.manifest.get_or_init(|| manifest))
+        Ok(Arc::clone(self.manifest.get_or_init(|| Arc::new(manifest))))
     }
 
     /// The segmenter reads nothing, so it can only guess how long captions will be once they are WebVTT files.
@@ -196,6 +257,18 @@ impl Weight for Film {
         let segments: u64 = renditions.iter().map(|rendition| u64::from(rendition.segments())).sum();
         self.open.presentation.weight() as u64 + segments * SEGMENT_WEIGHT
     }
+}
+
+/// Numbers in order as ranges.
+fn runs(numbers: impl Iterator<Item = u32>) -> Vec<RangeInclusive<u32>> {
+    let mut runs: Vec<RangeInclusive<u32>> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some(last) if *last.end() + 1 == number => *last = *last.start()..=number,
+            _ => runs.push(number..=number),
+        }
+    }
+    runs
 }
 
 /// Of everything that decides which bytes a film's segments have.

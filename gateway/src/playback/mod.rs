@@ -1,7 +1,7 @@
 //! Shows films: manifests, init segments and segments, made when they are asked for and kept while they are hot.
 //!
-//! One straight way: film (tables known?) → item of its tree → hot? → recipe → bytes gathered from the file → hot. What a viewer will
-//! ask for next is made ahead.
+//! One straight way: film (tables known?) → item of its tree → hot? → recipe → bytes of it here? wanted, waited for → gathered → hot.
+//! What a viewer will ask for next is made ahead.
 
 mod content;
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod text;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use segmenter::plan::Options;
 use segmenter::render::Body;
@@ -24,8 +25,8 @@ use tracing::{debug, info};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::id::MediaId;
-use crate::index::{self, Index};
-use crate::source::{self, Buffers, OpenFilm};
+use crate::index::{self, Index, Media, Origin};
+use crate::source::{self, Buffers, OpenFilm, Priority, Sources};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
@@ -37,6 +38,8 @@ pub use passing::Passing;
 const AHEAD: u32 = 3;
 /// Viewers for whom segments are made ahead at once; for more of them it is left out, and they wait for each segment.
 const AHEAD_AT_ONCE: usize = 4;
+/// Viewers for whom bytes that are still elsewhere are wanted ahead at once.
+const ARRIVING_AT_ONCE: usize = 256;
 /// Segments gathered at once; more wait.
 const GATHER_AT_ONCE: usize = 32;
 /// A segment larger than this part of the cache would push out more than it saves: it is not kept, and none is made ahead.
@@ -67,6 +70,9 @@ pub enum Error {
         /// Why not.
         source: Arc<source::Error>,
     },
+    /// Its bytes are somewhere else, and have not come in time.
+    #[error("bytes of medium {0} have not come in time")]
+    Elsewhere(MediaId),
     /// The index can't be read.
     #[error(transparent)]
     Index(#[from] index::Error),
@@ -90,6 +96,8 @@ struct Key {
     film: u64,
     item: Item,
     coding: Coding,
+    /// Of text that changes as bytes arrive: what was here when it was made.
+    epoch: u64,
 }
 
 /// Shows films.
@@ -101,12 +109,15 @@ pub struct Playback {
     clock: Clock,
     tasks: Tasks,
     stale: Arc<Notify>,
+    sources: Arc<Sources>,
+    patience: Duration,
     films: Cache<MediaId, Film>,
     hot: Cache<Key, Content>,
     room: Room,
     buffers: Buffers,
     gathering: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
+    arriving: Arc<Semaphore>,
 }
 
 /// What [`Playback`] is built on.
@@ -124,12 +135,16 @@ pub struct Ground {
     pub tasks: Tasks,
     /// Told when a file is not what the index says.
     pub stale: Arc<Notify>,
+    /// Media that are kept in chunks.
+    pub sources: Arc<Sources>,
+    /// How long a viewer waits for bytes that are still elsewhere.
+    pub patience: Duration,
 }
 
 impl Playback {
     /// With nothing in memory yet.
     pub fn new(ground: Ground, room: Room) -> Self {
-        let Ground { index, folders, options, clock, tasks, stale } = ground;
+        let Ground { index, folders, options, clock, tasks, stale, sources, patience } = ground;
         Self {
             index,
             folders,
@@ -137,12 +152,15 @@ impl Playback {
             clock,
             tasks,
             stale,
+            sources,
+            patience,
             films: Cache::new(room.tables),
             hot: Cache::new(room.hot),
             room,
             buffers: Buffers::default(),
             gathering: Arc::new(Semaphore::new(GATHER_AT_ONCE)),
             ahead: Arc::new(Semaphore::new(AHEAD_AT_ONCE)),
+            arriving: Arc::new(Semaphore::new(ARRIVING_AT_ONCE)),
         }
     }
 
@@ -152,6 +170,9 @@ impl Playback {
     /// When there is no such medium, or its file gives no film.
     pub async fn film(&self, id: MediaId) -> Result<Arc<Film>, Error> {
         let film = self.films.get_or_make(&id, self.open(id)).await?;
+        if let Some(stored) = film.open().file.stored() {
+            stored.watched(self.clock.now());
+        }
         if film.looked_at_lately(&self.clock) {
             return Ok(film);
         }
@@ -188,19 +209,26 @@ impl Playback {
 
     /// An item that is in memory already.
     pub async fn hot(self: &Arc<Self>, film: &Arc<Film>, item: Item, coding: Coding) -> Option<Arc<Content>> {
-        let content = self.hot.get(&Key { film: film.tag(), item, coding: coding.of(item) }).await?;
+        let content = self.hot.get(&Key::of(film, item, coding.of(item))).await?;
         self.look_ahead(film, item, &content);
         Some(content)
     }
 
     /// A segment that is not to be kept, to be made as it is sent; `None` for anything else.
-    pub fn passing(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
+    ///
+    /// # Errors
+    /// When its bytes don't come in time.
+    pub async fn passing(&self, film: &Arc<Film>, item: Item) -> Result<Option<Passing>, Error> {
         // A segment is hardly longer than its film: most need not be measured.
         if self.has_room(film.open().file.len().saturating_mul(2)) {
-            return None;
+            return Ok(None);
         }
-        let passing = Passing::of(film, item, &self.buffers, &self.gathering)?;
-        (!self.has_room(passing.len())).then_some(passing)
+        let passing = Passing::of(film, item, &self.buffers, &self.gathering);
+        let passing = passing.filter(|passing| !self.has_room(passing.len()));
+        if passing.is_some() {
+            self.ready(film, item, Priority::Viewer).await?;
+        }
+        Ok(passing)
     }
 
     /// Whether the cache keeps something of this length.
@@ -218,19 +246,26 @@ impl Playback {
         let made = match coding {
             Coding::Identity => self.plain(film, item).await,
             _ => {
-                let key = Key { film: film.tag(), item, coding };
+                let key = Key::of(film, item, coding);
                 self.hot.get_or_make(&key, self.coded(film, item, coding)).await
             }
         };
-        if matches!(&made, Err(Error::Source { .. })) {
+        if made.as_ref().is_err_and(Error::tells_of_a_change) {
             self.forget(film.id()).await;
         }
         made
     }
 
     async fn plain(&self, film: &Arc<Film>, item: Item) -> Result<Arc<Content>, Error> {
-        let key = Key { film: film.tag(), item, coding: Coding::Identity };
+        let key = Key::of(film, item, Coding::Identity);
         self.hot.get_or_make(&key, self.make(film, item)).await
+    }
+
+    /// Waits until the bytes are here that a segment is made of.
+    async fn ready(&self, film: &Arc<Film>, item: Item, priority: Priority) -> Result<(), Error> {
+        let Some(stored) = film.open().file.stored() else { return Ok(()) };
+        let needed = film.needs(item);
+        stored.ready(priority, &needed, self.patience).await.map_err(|source| of_source(film.id(), source))
     }
 
     async fn coded(&self, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Content, Error> {
@@ -239,33 +274,56 @@ impl Playback {
     }
 
     async fn make(&self, film: &Arc<Film>, item: Item) -> Result<Content, Error> {
+        self.ready(film, item, Priority::Viewer).await?;
         let _turn = self.gathering.acquire().await.map_err(|_| Error::Ending)?;
         let (film, buffers) = (Arc::clone(film), self.buffers.clone());
         let media = film.id();
         let made = blocking(move || make(&film, item, &buffers)).await?;
-        made.map_err(|source| Error::Source { media, source: Arc::new(source) })?.ok_or(Error::NoItem(media))
+        made.map_err(|source| of_source(media, source))?.ok_or(Error::NoItem(media))
     }
 
     async fn open(&self, id: MediaId) -> Result<Film, Error> {
-        let known = self.index.media(id).await?.filter(|known| self.folders.contains(&known.folder));
+        let known = self.index.media(id).await?.filter(|known| known.is_served(&self.folders));
         let known = known.ok_or(Error::NoMedia(id))?;
         if let Some(reason) = known.error {
             return Err(Error::NotPlayable { media: id, reason });
         }
+        let Origin::Folder { path, .. } = &known.origin else { return self.open_stored(&known).await };
         let kept = self.index.tables(id, known.identity).await?;
-        let (options, path, identity) = (self.options.clone(), known.path.clone(), known.identity);
+        let (options, path, identity) = (self.options.clone(), path.clone(), known.identity);
         let opened = blocking(move || {
             OpenFilm::open(&path, &options, |file| {
                 kept.filter(|_| file.identity() == identity).as_deref().and_then(source::decode)
             })
         });
-        let opened = opened.await?.map_err(|source| Error::Source { media: id, source: Arc::new(source) });
+        let opened = opened.await?.map_err(|source| of_source(id, source));
         let opened = opened.inspect_err(|_| self.stale.notify_one())?;
         if opened.file.identity() != identity {
             self.stale.notify_one();
         }
         info!(media = %id, read = opened.moov.is_some(), "film opened");
         Ok(Film::new(&known, opened, self.options.target, &self.clock))
+    }
+
+    /// A film that is kept in chunks, as soon as its timeline is known.
+    async fn open_stored(&self, known: &Media) -> Result<Film, Error> {
+        let id = known.id;
+        let source = self.sources.get(id).await?.ok_or(Error::NoMedia(id))?;
+        let failed = |source| of_source(id, source);
+        let kept = self.index.tables(id, known.identity).await?;
+        let kept = blocking(move || kept.as_deref().and_then(source::decode)).await?;
+        let (movie, moov) = match kept {
+            Some(movie) => (movie, None),
+            None => {
+                let read = source::read_arriving(&source, self.patience).await.map_err(failed)?;
+                (read.0, Some(read.1))
+            }
+        };
+        let options = self.options.clone();
+        let opened =
+            blocking(move || OpenFilm::of_stored(source, movie, moov, &options)).await?.map_err(failed)?;
+        info!(media = %id, read = opened.moov.is_some(), "film opened");
+        Ok(Film::new(known, opened, self.options.target, &self.clock))
     }
 
     /// Lets go of a film whose file is not what it was.
@@ -284,22 +342,63 @@ impl Playback {
             .filter_map(|ahead| number.checked_add(ahead))
             .filter(|number| *number <= film.segments(rendition))
             .map(|number| Item::Segment { rendition, number })
-            .filter(|item| !self.hot.holds(&Key { film: film.tag(), item: *item, coding: Coding::Identity }))
+            .filter(|item| !self.hot.holds(&Key::of(film, *item, Coding::Identity)))
             .collect();
         if wanted.is_empty() {
             return;
         }
+        self.want_ahead(film, &wanted);
         let Ok(turn) = Arc::clone(&self.ahead).try_acquire_owned() else { return };
         let (playback, film) = (Arc::clone(self), Arc::clone(film));
         self.tasks.spawn_until_stop(async move {
             let _turn = turn;
             for item in wanted {
+                if !film.has(item) {
+                    return;
+                }
                 if let Err(error) = playback.one(&film, item, Coding::Identity).await {
                     debug!(media = %film.id(), %error, "segment not made ahead");
                     return;
                 }
             }
         });
+    }
+}
+
+impl Playback {
+    /// Says that bytes which are still elsewhere will be wanted next, for as long as their viewer may take to come to them.
+    fn want_ahead(&self, film: &Arc<Film>, items: &[Item]) {
+        let Some(stored) = film.open().file.stored().filter(|stored| !stored.is_complete()) else { return };
+        let needed: Vec<_> = items.iter().flat_map(|item| film.needs(*item)).collect();
+        let Ok(turn) = Arc::clone(&self.arriving).try_acquire_owned() else { return };
+        let (stored, patience) = (Arc::clone(stored), self.patience);
+        self.tasks.spawn_until_stop(async move {
+            let _turn = turn;
+            // Whether they come in time is for the viewer to find out.
+            let _ = stored.ready(Priority::Ahead, &needed, patience).await;
+        });
+    }
+}
+
+impl Key {
+    fn of(film: &Film, item: Item, coding: Coding) -> Self {
+        let epoch = if item.is_versioned() { 0 } else { film.epoch() };
+        Self { film: film.tag(), item, coding, epoch }
+    }
+}
+
+impl Error {
+    /// Whether the film is not what it was: not if its bytes are only late.
+    fn tells_of_a_change(&self) -> bool {
+        matches!(self, Self::Source { .. })
+    }
+}
+
+fn of_source(media: MediaId, source: source::Error) -> Error {
+    match source {
+        source::Error::Elsewhere(_) => Error::Elsewhere(media),
+        source::Error::Deleted(_) => Error::NoMedia(media),
+        source => Error::Source { media, source: Arc::new(source) },
     }
 }
 

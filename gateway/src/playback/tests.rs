@@ -1,12 +1,12 @@
 //! Playback of a small film in a folder of its own.
 
 use std::path::Path;
-use std::time::Duration;
 
 use segmenter::manifest::State;
 use segmenter::render::Part;
 
 use super::*;
+use crate::config::{self, Sync};
 use crate::id::Identity;
 use crate::index::Media;
 use crate::source::FORMAT;
@@ -26,11 +26,15 @@ impl Place {
         let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let path = folder.path().join("film.mp4");
         std::fs::write(&path, example::film(1)).unwrap();
-        let index = Arc::new(Index::open(data.path()).unwrap());
+        let index = Arc::new(Index::open(data.path(), Sync::Process).unwrap());
         let id = MediaId::of_file(&path);
         index.put(media(folder.path(), &path), None).await.unwrap();
         let (clock, tasks) = (Clock::manual(), Tasks::default());
+        let started =
+            Sources::start(Arc::clone(&index), data.path(), &config::Store::default(), clock.clone()).await;
         let ground = Ground {
+            sources: Arc::new(started.unwrap()),
+            patience: Duration::ZERO,
             index,
             folders: vec![folder.path().to_owned()],
             options: Options::default(),
@@ -45,6 +49,8 @@ impl Place {
     /// What another playback of the same films is built on.
     fn ground(&self) -> Ground {
         Ground {
+            sources: Arc::clone(&self.playback.sources),
+            patience: Duration::ZERO,
             index: Arc::clone(&self.playback.index),
             folders: self.playback.folders.clone(),
             options: Options::default(),
@@ -78,8 +84,7 @@ impl Place {
 fn media(folder: &Path, path: &Path) -> Media {
     Media {
         id: MediaId::of_file(path),
-        folder: folder.to_owned(),
-        path: path.to_owned(),
+        origin: Origin::Folder { folder: folder.to_owned(), path: path.to_owned() },
         identity: Identity::of(&path.metadata().unwrap()),
         format: FORMAT,
         title: Title::of_file(path),
@@ -132,15 +137,15 @@ async fn a_segment_that_has_no_room_passes_through_in_pieces() {
     let place = Place::with_a_film().await;
     let film = place.film().await;
     let item = film.item("v1/2.m4s").unwrap();
-    assert!(place.playback.passing(&film, item).is_none(), "there is room");
+    assert!(place.playback.passing(&film, item).await.unwrap().is_none(), "there is room");
     let whole = place.get(&film, "v1/2.m4s").await;
     let narrow = Playback::new(place.ground(), Room { hot: 100, tables: 1 << 20 });
-    let passing = narrow.passing(&film, item).unwrap();
+    let passing = narrow.passing(&film, item).await.unwrap().unwrap();
     assert_eq!(passing.head(item), whole.head);
     let middle = passing.len() / 2;
     let pieces = [passing.clone().piece(0..middle).await, passing.clone().piece(middle..passing.len()).await];
     assert_eq!(pieces.map(Result::unwrap).concat(), whole.bytes);
-    assert!(narrow.passing(&film, film.item("v1/init.mp4").unwrap()).is_none());
+    assert!(narrow.passing(&film, film.item("v1/init.mp4").unwrap()).await.unwrap().is_none());
     std::fs::write(place.path(), [example::film(50), vec![0; 9]].concat()).unwrap();
     let refused = passing.piece(0..middle).await;
     assert!(

@@ -7,7 +7,7 @@ use crate::source;
 
 /// The text of an item; `None` for media, and where the film has no such item.
 pub(super) fn render(film: &Film, item: Item) -> Result<Option<String>, source::Error> {
-    let manifest = film.manifest()?;
+    let manifest = &*film.manifest()?;
     let rendition = |index: u16| manifest.renditions.get(usize::from(index));
     Ok(match item {
         Item::Manifest => Some(json::json(manifest)),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use segmenter::{demux, plan};
 
-use crate::id::Identity;
+use crate::id::{Identity, MediaId};
 
 /// Why a source gives no film.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,12 @@ pub enum Error {
     /// It is not the file any more that it was when it was opened.
     #[error("{} changed while it was read", .0.display())]
     Changed(PathBuf),
+    /// Its bytes are still elsewhere.
+    #[error("bytes of {0} have not come in time")]
+    Elsewhere(MediaId),
+    /// Its medium is deleted.
+    #[error("{0} has been deleted")]
+    Deleted(MediaId),
     /// It holds nothing that can be played.
     #[error("{0}")]
     NotAFilm(#[from] demux::Error),

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use segmenter::bytes::ByteRange;
 use segmenter::render::{Part, Recipe};
 
-use super::{Buffers, Error, SourceFile};
+use super::{Buffers, Error, Source};
 
 /// Bytes of the window, and of the source that ranges read in one call take up; a single range may be longer.
 const WINDOW: u64 = 256 << 10;
@@ -29,7 +29,7 @@ type Wanted<'a> = (ByteRange, &'a mut [u8]);
 ///
 /// # Errors
 /// When the file can't be read or is not what it was.
-pub fn gather(source: &SourceFile, recipe: &Recipe, buffers: &Buffers) -> Result<Bytes, Error> {
+pub fn gather(source: &Source, recipe: &Recipe, buffers: &Buffers) -> Result<Bytes, Error> {
     gather_piece(source, recipe, 0..recipe.size, buffers)
 }
 
@@ -38,7 +38,7 @@ pub fn gather(source: &SourceFile, recipe: &Recipe, buffers: &Buffers) -> Result
 /// # Errors
 /// As [`gather`].
 pub fn gather_piece(
-    source: &SourceFile,
+    source: &Source,
     recipe: &Recipe,
     piece: Range<u64>,
     buffers: &Buffers,
@@ -76,7 +76,7 @@ pub fn gather_piece(
 ///
 /// # Errors
 /// As [`gather`].
-pub fn gather_each(source: &SourceFile, ranges: &[ByteRange]) -> Result<Vec<Bytes>, Error> {
+pub fn gather_each(source: &Source, ranges: &[ByteRange]) -> Result<Vec<Bytes>, Error> {
     let mut pieces: Vec<Vec<u8>> = ranges.iter().map(|range| vec![0; index(range.len())]).collect();
     let mut wanted: Vec<_> = ranges.iter().copied().zip(pieces.iter_mut().map(Vec::as_mut_slice)).collect();
     read(source, &mut wanted, &Buffers::default())?;
@@ -85,7 +85,7 @@ pub fn gather_each(source: &SourceFile, ranges: &[ByteRange]) -> Result<Vec<Byte
 }
 
 /// Reads every range, those that lie close together in one call.
-fn read(source: &SourceFile, mut wanted: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
+fn read(source: &Source, mut wanted: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
     while !wanted.is_empty() {
         let together = close(wanted);
         let (run, rest) = std::mem::take(&mut wanted).split_at_mut(together);
@@ -111,7 +111,7 @@ fn close(wanted: &[Wanted<'_>]) -> usize {
 }
 
 /// One call that puts each range in its place, and what lies between aside.
-fn scatter(source: &SourceFile, run: &mut [Wanted<'_>]) -> Result<(), Error> {
+fn scatter(source: &Source, run: &mut [Wanted<'_>]) -> Result<(), Error> {
     let Some(start) = run.first().map(|(range, _)| range.start) else { return Ok(()) };
     let end = run.last().map_or(start, |(range, _)| range.end);
     let bytes: u64 = run.iter().map(|(range, _)| range.len()).sum();
@@ -128,7 +128,7 @@ fn scatter(source: &SourceFile, run: &mut [Wanted<'_>]) -> Result<(), Error> {
 }
 
 /// One call into a window, and each range copied out of it.
-fn copy(source: &SourceFile, run: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
+fn copy(source: &Source, run: &mut [Wanted<'_>], buffers: &Buffers) -> Result<(), Error> {
     let Some(start) = run.first().map(|(range, _)| range.start) else { return Ok(()) };
     let end = run.last().map_or(start, |(range, _)| range.end);
     // Always of one size: it is used again and again.
@@ -158,14 +158,15 @@ mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "numbers of a test are small")]
 
     use super::*;
+    use crate::source::SourceFile;
     use proptest::prelude::*;
 
-    fn file_of(len: usize) -> (tempfile::TempDir, Vec<u8>, SourceFile) {
+    fn file_of(len: usize) -> (tempfile::TempDir, Vec<u8>, Source) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("film.mp4");
         let bytes: Vec<u8> = (0..len).map(|at| (at * 31 % 251) as u8 ^ (at >> 11) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
-        let source = SourceFile::open(&path).unwrap();
+        let source = Source::File(SourceFile::open(&path).unwrap());
         (place, bytes, source)
     }
 
