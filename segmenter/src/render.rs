@@ -312,15 +312,15 @@ impl Presentation {
             .enumerate()
             .filter_map(|(index, segments)| self.rendition(index, layout, segments))
             .collect();
-        let end = |r: &Rendition| {
-            let length: i64 = r.segments.iter().map(|segment| segment.duration.0).sum();
-            r.timescale.seconds(r.start + Ticks(length) - r.presentation_offset)
-        };
+        // Words that outlast the picture and the sound make a film no longer, unless there is nothing else.
+        let timed = renditions.iter().any(|r| r.media.kind() != Kind::Text);
+        let last = renditions.iter().filter(|r| !timed || r.media.kind() != Kind::Text);
+        let end = |r: &Rendition| r.timescale.seconds(r.end() - r.presentation_offset);
         Manifest {
             id: labels.id.clone(),
             title: labels.title.clone(),
             r#type: labels.kind.clone(),
-            duration: renditions.iter().filter(|r| r.media.kind() != Kind::Text).map(end).fold(0.0, f64::max),
+            duration: last.map(end).fold(0.0, f64::max),
             target: self.target,
             state: labels.state,
             layout,

@@ -6,12 +6,24 @@ use proptest::prelude::*;
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
+use crate::isobmff::Subtitle;
 use crate::isobmff::film::{Frame, film, talkie};
 
 fn present(source: &Bytes) -> Presentation {
+    present_as(source, |_| {})
+}
+
+/// A film of which something is changed once it has been read.
+fn present_as(source: &Bytes, change: impl FnOnce(&mut Movie)) -> Presentation {
     let mut demuxer = Demuxer::new(source.len() as u64);
     demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
-    Presentation::new(demuxer.finish().unwrap(), source.len() as u64, &Options::default()).unwrap()
+    let mut movie = demuxer.finish().unwrap();
+    change(&mut movie);
+    Presentation::new(movie, source.len() as u64, &Options::default()).unwrap()
+}
+
+fn labels() -> Labels {
+    Labels { id: String::new(), title: "film".into(), kind: None, state: State::Ready }
 }
 
 fn bytes_of(source: &Bytes, recipe: &Recipe) -> Vec<u8> {
@@ -148,8 +160,7 @@ proptest! {
     ) {
         let source = film(&video, &audio);
         let presentation = present(&source);
-        let labels = Labels { id: String::new(), title: "film".into(), kind: None, state: State::Ready };
-        let manifest = presentation.manifest(&labels, Layout::Segments);
+        let manifest = presentation.manifest(&labels(), Layout::Segments);
         for (rendition, frames) in manifest.renditions.iter().zip([&video, &audio]) {
             let told: i64 = rendition.segments.iter().map(|segment| segment.duration.0).sum();
             let lasts: i64 = frames.iter().map(|frame| i64::from(frame.duration)).sum();
@@ -201,6 +212,25 @@ fn a_film_with_one_sync_sample_is_one_segment() {
     let source = talkie(20, 1000);
     let (_, segments) = read_back(&source, &present(&source), 0);
     assert_eq!(segments, [(500, 1)]);
+}
+
+#[test]
+fn words_make_a_film_last_only_where_there_is_nothing_else() {
+    let words = |movie: &mut Movie| {
+        let track = &mut movie.tracks.last_mut().unwrap().track;
+        track.kind = Kind::Text;
+        track.entries[0].codec.format = Format::Text(Subtitle::Wvtt);
+    };
+    let duration = |change: fn(&mut Movie), seconds| {
+        let presentation = present_as(&talkie(seconds, 25), |movie| {
+            words(movie);
+            change(movie);
+        });
+        presentation.manifest(&labels(), Layout::Segments).duration
+    };
+    assert_eq!(duration(|movie| drop(movie.tracks.remove(0)), 8), 8.0);
+    let late = |movie: &mut Movie| movie.tracks[1].track.edits.empty = Ticks(48_000 * 9);
+    assert!(duration(late, 8) < 8.2);
 }
 
 #[test]
