@@ -16,7 +16,7 @@ pub use crate::mux::{Part, Recipe};
 use crate::plan::{self, Options, Plan, TrackPlan};
 use crate::sample::Sample;
 use crate::time::{Ticks, Timescale};
-use crate::track::{Kind, TrackId};
+use crate::track::{Kind, TrackId, Turn};
 
 /// A film with its plan.
 #[derive(Debug)]
@@ -335,15 +335,11 @@ impl Presentation {
         let entry = track.entry()?;
         let seconds = track.timescale.seconds(plan.end - plan.cuts.first()?.time).max(f64::MIN_POSITIVE);
         let media = match &entry.codec.format {
-            Format::Video(Picture { width, height, pixel_aspect, range }) => Media::Video {
-                width: *width,
-                height: *height,
-                frame_rate: f64::from(plan.samples) / seconds,
-                pixel_aspect: *pixel_aspect,
-                range: *range,
-            },
-            Format::Audio(Sound { channels, sample_rate }) => {
-                Media::Audio { channels: *channels, sample_rate: *sample_rate }
+            Format::Video(picture) => {
+                video(picture, track.display.turn(&self.movie.matrix), f64::from(plan.samples) / seconds)
+            }
+            &Format::Audio(Sound { channels, sample_rate, joc }) => {
+                Media::Audio { channels, sample_rate, joc }
             }
             Format::Text(_) if output.captions => Media::WebVtt,
             Format::Text(_) => Media::Text,
@@ -382,6 +378,17 @@ impl Presentation {
         let start = plan.cuts.first().map_or(Ticks::ZERO, |cut| cut.time);
         crate::mux::index::index(source.track.timescale, start, segments)
     }
+}
+
+/// Pictures as they are shown, once turned.
+fn video(picture: &Picture, turn: Turn, frame_rate: f64) -> Media {
+    let Picture { width, height, pixel_aspect, range, ref supplemental } = *picture;
+    let (width, height, pixel_aspect) = match turn.sideways {
+        true => (height, width, pixel_aspect.map(|(across, down)| (down, across))),
+        false => (width, height, pixel_aspect),
+    };
+    let (rotation, supplemental) = (turn.clockwise, supplemental.clone());
+    Media::Video { width, height, rotation, frame_rate, pixel_aspect, range, supplemental }
 }
 
 #[cfg(test)]

@@ -101,15 +101,66 @@ impl Display {
     /// The matrix that changes nothing.
     pub const UNITY: [i32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
-    /// Degrees to turn clockwise, where the matrix is a plain quarter turn; `None` for anything else.
-    pub fn rotation(&self) -> Option<u16> {
-        let [a, b, _, c, d, ..] = self.matrix.map(i32::signum);
-        match (a, b, c, d) {
-            (1, 0, 0, 1) => Some(0),
-            (0, 1, -1, 0) => Some(90),
-            (-1, 0, 0, -1) => Some(180),
-            (0, -1, 1, 0) => Some(270),
-            _ => None,
+    /// What becomes of pictures whose movie has this matrix of its own, applied after the track's (8.2.2).
+    pub fn turn(&self, movie: &[i32; 9]) -> Turn {
+        let [a, b, _, c, d, ..] = self.matrix.map(i128::from);
+        let [e, f, _, g, h, ..] = movie.map(i128::from);
+        let both = [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h];
+        let [a, b, c, d] = both.map(i128::signum);
+        Turn {
+            sideways: a == 0 && d == 0 && b != 0 && c != 0,
+            clockwise: match (a, b, c, d) {
+                (0, 1, -1, 0) => 90,
+                (-1, 0, 0, -1) => 180,
+                (0, -1, 1, 0) => 270,
+                _ => 0,
+            },
         }
+    }
+}
+
+/// How pictures are turned before they are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Whether their width is shown as height: after a quarter turn, mirrored or not.
+    pub sideways: bool,
+    /// Degrees clockwise: 0, 90, 180, 270; 0 also for what is no plain turn (mirrored, slanted).
+    pub clockwise: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(track: [i32; 4], movie: [i32; 4]) -> Turn {
+        let whole = |[a, b, c, d]: [i32; 4]| [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 0x4000_0000];
+        let matrix = whole(track);
+        let display =
+            Display { enabled: true, layer: 0, alternate_group: 0, volume: 0, matrix, width: 0, height: 0 };
+        display.turn(&whole(movie))
+    }
+
+    const PLAIN: [i32; 4] = [1, 0, 0, 1];
+    const QUARTER: [i32; 4] = [0, 1, -1, 0];
+
+    #[test]
+    fn turns_of_track_and_movie_add_up() {
+        assert_eq!(turn(PLAIN, PLAIN), Turn::default());
+        assert_eq!(turn(QUARTER, PLAIN), Turn { sideways: true, clockwise: 90 });
+        assert_eq!(turn(PLAIN, QUARTER), Turn { sideways: true, clockwise: 90 });
+        assert_eq!(turn(QUARTER, QUARTER), Turn { sideways: false, clockwise: 180 });
+        assert_eq!(turn([0, -1, 1, 0], PLAIN), Turn { sideways: true, clockwise: 270 });
+        assert_eq!(turn([0, -1, 1, 0], QUARTER), Turn::default());
+    }
+
+    #[test]
+    fn a_mirrored_quarter_turn_is_sideways_but_no_plain_turn() {
+        assert_eq!(turn([0, 1, 1, 0], PLAIN), Turn { sideways: true, clockwise: 0 });
+        assert_eq!(turn([-1, 0, 0, 1], PLAIN), Turn::default());
+    }
+
+    #[test]
+    fn a_matrix_of_zeros_turns_nothing() {
+        assert_eq!(turn([0; 4], PLAIN), Turn::default());
     }
 }

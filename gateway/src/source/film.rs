@@ -12,7 +12,7 @@ use super::{Error, Source, SourceFile, Stored, read_movie};
 
 /// Version of what is made of a film. It goes up with every change of a byte that is served, or of what is told of a film in
 /// lists: what was kept of an older one, here or by a client, is then made anew.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// An open film.
 #[derive(Debug)]

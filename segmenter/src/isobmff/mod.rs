@@ -20,7 +20,9 @@ pub use boxes::FourCc;
 pub use brands::Brands;
 pub(crate) use brands::file_type;
 pub use builder::JoinError;
-pub use codec::{Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Unsupported, VideoRange};
+pub use codec::{
+    Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Supplemental, Unsupported, VideoRange,
+};
 pub use columns::Aux;
 pub use groups::Grouping;
 pub use moof::FragmentError;

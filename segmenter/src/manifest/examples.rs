@@ -3,11 +3,11 @@
 use ::bytes::Bytes;
 
 use super::{Fragment, Layout, Manifest, Media, Protected, Rendition, Segment, State};
-use crate::isobmff::VideoRange;
+use crate::isobmff::{Supplemental, VideoRange};
 use crate::time::{Ticks, Timescale};
 
 /// Every example that has golden files, with their name.
-pub(super) fn all() -> [(&'static str, Manifest); 7] {
+pub(super) fn all() -> [(&'static str, Manifest); 8] {
     [
         ("film", film()),
         ("two_languages", two_languages()),
@@ -16,6 +16,7 @@ pub(super) fn all() -> [(&'static str, Manifest); 7] {
         ("subtitles", subtitles()),
         ("protected", protected()),
         ("hdr", hdr()),
+        ("upright", upright()),
     ]
 }
 
@@ -108,6 +109,8 @@ pub(super) fn hdr() -> Manifest {
         frame_rate: 24_000.0 / 1001.0,
         pixel_aspect: Some((4, 3)),
         range: VideoRange::Pq,
+        rotation: 0,
+        supplemental: None,
     };
     let segments = [(96_096, 9_000_000), (96_096, 8_000_000), (96_096, 9_500_000), (48_048, 4_000_000)];
     let mut video = of_segments("v1", media, "hvc1.2.4.L153.B0", 24_000, &segments);
@@ -117,6 +120,22 @@ pub(super) fn hdr() -> Manifest {
         fragment.time += Ticks(60_000);
     }
     Manifest { duration: 14.014, ..manifest("HDR", vec![video]) }
+}
+
+/// A film held upright, in Dolby Vision over hybrid log-gamma, with wide pixels that a quarter turn makes tall, and sound with objects.
+pub(super) fn upright() -> Manifest {
+    let (mut video, mut audio) = (video("v1", "hvc1.2.4.L93.B0"), audio("a1", "ec-3", 6));
+    video.media = Media::Video {
+        width: 720,
+        height: 1280,
+        rotation: 90,
+        frame_rate: 30.0,
+        pixel_aspect: Some((3, 4)),
+        range: VideoRange::Hlg,
+        supplemental: Some(Supplemental { codec: "dvh1.08.03".into(), brand: "db4h".into() }),
+    };
+    audio.media = Media::Audio { channels: 6, sample_rate: 48_000, joc: Some(16) };
+    manifest("Held upright", vec![video, audio])
 }
 
 /// 2,700 segments of video and of sound, with two pictures to start at in each.
@@ -180,12 +199,14 @@ fn video(id: &str, codec: &str) -> Rendition {
         frame_rate: 25.0,
         pixel_aspect: None,
         range: VideoRange::Sdr,
+        rotation: 0,
+        supplemental: None,
     };
     of_segments(id, media, codec, 12_800, &[(51_200, 1_000_000), (51_200, 800_000), (25_600, 500_000)])
 }
 
 fn audio(id: &str, codec: &str, channels: u16) -> Rendition {
-    let media = Media::Audio { channels, sample_rate: 48_000 };
+    let media = Media::Audio { channels, sample_rate: 48_000, joc: None };
     of_segments(id, media, codec, 48_000, &[(192_512, 64_000), (191_488, 63_500), (96_256, 32_000)])
 }
 

@@ -2,6 +2,12 @@
 //!
 //! Built from a plan by the rooms above; the three renderings read nothing else, so they cannot disagree.
 //! They are pure: no file is opened here and no clock read. [`json::parse`] is the way back, for whoever checks a folder.
+//!
+//! # Why
+//! A picture's size is the one it is shown at. Players turn a picture as the matrix in its init segment says, and then measure
+//! it against their window: hls.js by `RESOLUTION`, Shaka and dash.js by `width` and `height`, which in DASH are the size of
+//! "visual presentation" (ISO/IEC 23009-1 5.3.7.2). The coded size would let a film held upright pass for a wide one; the cost is
+//! that the numbers differ from those in the sample entry, for which `rotation` stands beside them.
 
 pub mod dash;
 mod extent;
@@ -21,7 +27,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::isobmff::VideoRange;
+use crate::isobmff::{Supplemental, VideoRange};
 use crate::time::{Ticks, Timescale};
 use crate::track::Kind;
 pub use version::Version;
@@ -132,16 +138,20 @@ impl Rendition {
 pub enum Media {
     /// Pictures.
     Video {
-        /// Pixels across, as coded.
+        /// Pixels across, as shown: once turned.
         width: u16,
-        /// Pixels down, as coded.
+        /// Pixels down, as shown: once turned.
         height: u16,
+        /// Degrees that players turn the coded picture clockwise, as its init segment tells them: 0, 90, 180, 270.
+        rotation: u16,
         /// Frames a second, on average.
         frame_rate: f64,
-        /// Horizontal and vertical spacing of a pixel, where it is not square.
+        /// Horizontal and vertical spacing of a pixel as shown, where it is not square.
         pixel_aspect: Option<(u32, u32)>,
         /// Dynamic range.
         range: VideoRange,
+        /// What a player that knows more than `codec` may take it for.
+        supplemental: Option<Supplemental>,
     },
     /// Sound.
     Audio {
@@ -149,6 +159,8 @@ pub enum Media {
         channels: u16,
         /// Samples a second.
         sample_rate: u32,
+        /// Complexity index of joint object coding (Dolby Atmos in E-AC-3); `None` without.
+        joc: Option<u8>,
     },
     /// Subtitles in CMAF segments (`wvtt`, `stpp`).
     Text,

@@ -4,13 +4,13 @@ use ::bytes::Bytes;
 
 use super::TRACK;
 use super::fragment::{NON_SYNC, SYNC};
-use crate::isobmff::{Grouping, Movie, Track, Writer, file_type};
+use crate::isobmff::{Format, Grouping, Movie, Track, Writer, file_type};
 use crate::time::Ticks;
 use crate::track::Kind;
 
 /// The init segment of one track. `hidden` is how much of its media time lies before presentation time zero.
 pub(crate) fn init(movie: &Movie, track: &Track, groups: &[Grouping], hidden: Ticks) -> Bytes {
-    let mut bytes = file_type(b"cmfc", &[b"cmfc", b"iso6"]);
+    let mut bytes = file_type(b"cmfc", &[&[b"cmfc", b"iso6"], &more_brands(track)[..]].concat());
     let mut out = Writer::new(&mut bytes);
     out.boxed(b"moov", |out| {
         movie_header(out, movie, track);
@@ -27,6 +27,16 @@ pub(crate) fn init(movie: &Movie, track: &Track, groups: &[Grouping], hidden: Ti
         movie.pssh.iter().for_each(|pssh| out.put(pssh));
     });
     bytes.into()
+}
+
+/// What else the track is compatible with, as the manifests say of it too.
+fn more_brands(track: &Track) -> Vec<&[u8; 4]> {
+    let formats = track.entry().map(|entry| &entry.codec.format);
+    let picture = formats.and_then(|format| match format {
+        Format::Video(picture) => picture.supplemental.as_ref(),
+        Format::Audio(_) | Format::Text(_) => None,
+    });
+    picture.and_then(|more| more.brand.as_bytes().first_chunk()).into_iter().collect()
 }
 
 /// `mvhd` (8.2.2).

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
-use crate::isobmff::Subtitle;
 use crate::isobmff::film::{Frame, film, talkie};
+use crate::isobmff::{Brands, Subtitle, Supplemental};
 
 fn present(source: &Bytes) -> Presentation {
     present_as(source, |_| {})
@@ -231,6 +231,39 @@ fn words_make_a_film_last_only_where_there_is_nothing_else() {
     assert_eq!(duration(|movie| drop(movie.tracks.remove(0)), 8), 8.0);
     let late = |movie: &mut Movie| movie.tracks[1].track.edits.empty = Ticks(48_000 * 9);
     assert!(duration(late, 8) < 8.2);
+}
+
+#[test]
+fn a_film_held_upright_is_told_as_high_as_it_is_shown_and_turned_by_its_init_segment() {
+    let quarter = [0, 0x1_0000, 0, -0x1_0000, 0, 0, 0, 0, 0x4000_0000];
+    let presentation = present_as(&talkie(2, 25), |movie| {
+        movie.tracks[0].track.display.matrix = quarter;
+        if let Format::Video(picture) = &mut movie.tracks[0].track.entries[0].codec.format {
+            picture.pixel_aspect = Some((4, 3));
+        }
+    });
+    let manifest = presentation.manifest(&labels(), Layout::Segments);
+    let Media::Video { width, height, rotation, pixel_aspect, .. } = manifest.renditions[0].media else {
+        panic!("no video")
+    };
+    assert_eq!((width, height, rotation, pixel_aspect), (360, 640, 90, Some((3, 4))));
+    let told: Vec<u8> = quarter.iter().flat_map(|value: &i32| value.to_be_bytes()).collect();
+    assert!(presentation.init(0).windows(told.len()).any(|window| window == told));
+}
+
+#[test]
+fn what_a_track_is_compatible_with_is_a_brand_of_its_init_segment() {
+    let brands = |more: Option<Supplemental>| {
+        let presentation = present_as(&talkie(2, 25), |movie| {
+            if let Format::Video(picture) = &mut movie.tracks[0].track.entries[0].codec.format {
+                picture.supplemental = more;
+            }
+        });
+        Brands::read(&presentation.init(0)).unwrap().compatible
+    };
+    assert_eq!(brands(None), ["cmfc", "iso6"]);
+    let vision = Supplemental { codec: "dvh1.08.07".into(), brand: "db1p".into() };
+    assert_eq!(brands(Some(vision)), ["cmfc", "iso6", "db1p"]);
 }
 
 #[test]

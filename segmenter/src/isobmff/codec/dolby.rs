@@ -20,23 +20,41 @@ pub(super) fn ac3(dac3: &[u8]) -> Option<Audio> {
     bits.skip(3)?; // bsmod
     // Streams of 9 and 10 are a later addition: half and a quarter of the rate.
     let sample_rate = rate.map(|rate| rate >> stream.saturating_sub(8).min(2));
-    Some(Audio { rfc6381: "ac-3".to_owned(), channels: Some(channels(&mut bits)?), sample_rate })
+    Some(Audio { rfc6381: "ac-3".to_owned(), channels: Some(channels(&mut bits)?), sample_rate, joc: None })
 }
 
 /// Enhanced AC-3: the first independent substream and what belongs to it.
 pub(super) fn eac3(dec3: &[u8]) -> Option<Audio> {
     let mut bits = Bits::new(dec3);
-    bits.skip(16)?; // data_rate, num_ind_sub
+    bits.skip(13)?; // data_rate
+    let more = bits.u32(3)?; // num_ind_sub
+    let (sample_rate, channels) = substream(&mut bits)?;
+    let joc = (0..more).try_for_each(|_| substream(&mut bits).map(|_| ())).and_then(|()| joc(&mut bits));
+    Some(Audio { rfc6381: "ec-3".to_owned(), channels: Some(channels), sample_rate, joc })
+}
+
+/// An independent substream: its rate, and its channels with those that depend on it.
+fn substream(bits: &mut Bits<'_>) -> Option<(Option<u32>, u16)> {
     let sample_rate = sample_rate(bits.u32(2)?);
     bits.skip(10)?; // bsid, reserved, asvc, bsmod
-    let mut channels = channels(&mut bits)?;
+    let mut channels = channels(bits)?;
     bits.skip(3)?; // reserved
     if bits.u32(4)? > 0 {
         for added in LOCATIONS {
             channels += if bits.flag()? { added } else { 0 };
         }
+    } else {
+        // The last bit of a box that was written short may be missing; nothing follows it then.
+        let _ = bits.skip(1);
     }
-    Some(Audio { rfc6381: "ec-3".to_owned(), channels: Some(channels), sample_rate })
+    Some((sample_rate, channels))
+}
+
+/// `flag_ec3_extension_type_a` and `complexity_index_type_a` (ETSI TS 103 420 C.3.1), which follow the substreams.
+fn joc(bits: &mut Bits<'_>) -> Option<u8> {
+    bits.skip(7)?; // reserved
+    let complexity = if bits.flag()? { bits.u8(8)? } else { 0 };
+    (complexity > 0).then_some(complexity)
 }
 
 /// AC-4: `ac-4.BB.PP.MM` of the first presentation (TS 103 190-2 E.13); channels are the entry's.
@@ -49,7 +67,7 @@ pub(super) fn ac4(dac4: &[u8]) -> Option<Audio> {
         Some((version, level)) => format!("ac-4.{bitstream:02X}.{version:02X}.{level:02X}"),
         None => "ac-4".to_owned(),
     };
-    Some(Audio { rfc6381, channels: None, sample_rate })
+    Some(Audio { rfc6381, channels: None, sample_rate, joc: None })
 }
 
 /// Version and `mdcompat` of the first presentation, reading on from `frame_rate_index`.
@@ -103,6 +121,19 @@ mod tests {
     #[test]
     fn a_dependent_substream_adds_its_channels() {
         assert_eq!(shape(eac3(&[0x12, 0, 0x20, 0x0f, 0x02, 0x04])), Some((Some(8), Some(48_000))));
+    }
+
+    #[test]
+    fn joint_object_coding_follows_the_substreams() {
+        let joc = |dec3: &[u8]| eac3(dec3).unwrap().joc;
+        assert_eq!(joc(&[0x18, 0, 0x20, 0x0f, 0x00, 0x01, 0x10]), Some(16));
+        assert_eq!(joc(&[0x18, 0, 0x20, 0x0f, 0x00, 0x00, 0x10]), None, "the flag is not set");
+        assert_eq!(joc(&[0x18, 0, 0x20, 0x0f, 0x00, 0x01]), None, "there is no index");
+        assert_eq!(joc(&[0x18, 0, 0x20, 0x0f, 0x00]), None);
+        let dependent = [0x18, 0, 0x20, 0x0f, 0x02, 0x04, 0x01, 0x0c];
+        assert_eq!(joc(&dependent), Some(12));
+        let two = [0x18, 0x01, 0x20, 0x0f, 0x00, 0x20, 0x0f, 0x00, 0x01, 0x0a];
+        assert_eq!(joc(&two), Some(10));
     }
 
     #[test]

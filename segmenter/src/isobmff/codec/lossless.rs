@@ -15,6 +15,7 @@ pub(super) fn opus(dops: &[u8]) -> Option<Audio> {
         rfc6381: "opus".to_owned(),
         channels: Some(u16::from(channels)),
         sample_rate: Some(SAMPLE_RATE),
+        joc: None,
     })
 }
 
@@ -29,7 +30,12 @@ pub(super) fn flac(dfla: &[u8]) -> Option<Audio> {
     fields.skip(3 + 10)?; // length of the block; sizes of blocks and frames
     let mut bits = Bits::new(fields.rest());
     let (sample_rate, channels) = (bits.u32(20)?, u16::from(bits.u8(3)?) + 1);
-    Some(Audio { rfc6381: "flac".to_owned(), channels: Some(channels), sample_rate: Some(sample_rate) })
+    Some(Audio {
+        rfc6381: "flac".to_owned(),
+        channels: Some(channels),
+        sample_rate: Some(sample_rate),
+        joc: None,
+    })
 }
 
 /// `alac`: the decoder's magic cookie as a full box.
@@ -40,5 +46,5 @@ pub(super) fn alac(cookie: &[u8]) -> Option<Audio> {
     let channels = u16::from(fields.u8()?);
     fields.skip(10)?; // longest run, largest frame, bit rate
     let sample_rate = Some(fields.u32()?);
-    Some(Audio { rfc6381: "alac".to_owned(), channels: Some(channels), sample_rate })
+    Some(Audio { rfc6381: "alac".to_owned(), channels: Some(channels), sample_rate, joc: None })
 }

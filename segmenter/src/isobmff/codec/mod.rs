@@ -26,6 +26,8 @@ mod unsupported;
 mod video;
 mod vpx;
 
+use std::fmt;
+
 use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +110,25 @@ pub struct Picture {
     pub pixel_aspect: Option<(u32, u32)>,
     /// What the transfer function of `colr` (or of the codec's own configuration) amounts to.
     pub range: VideoRange,
+    /// What a player that knows more than the entry's own codec may take the pictures for.
+    pub supplemental: Option<Supplemental>,
+}
+
+/// A codec that makes more of samples which play without it: Dolby Vision over HEVC or AV1 (RFC 8216bis 4.4.6.2,
+/// `SUPPLEMENTAL-CODECS`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supplemental {
+    /// RFC 6381: `dvh1.08.07`.
+    pub codec: String,
+    /// Brand of what it is compatible with: `db1p`, `db2g`, `db4g`, `db4h`.
+    pub brand: String,
+}
+
+impl fmt::Display for Supplemental {
+    /// As HLS has it: `dvh1.08.07/db4h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.codec, self.brand)
+    }
 }
 
 /// `VIDEO-RANGE` of RFC 8216bis 4.4.6.2.
@@ -129,6 +150,8 @@ pub struct Sound {
     pub channels: u16,
     /// Samples a second a decoder puts out, as the codec's own configuration says where it does.
     pub sample_rate: u32,
+    /// Objects that joint object coding adds to E-AC-3, as its complexity index (ETSI TS 103 420 C.3); `None` without.
+    pub joc: Option<u8>,
 }
 
 /// How subtitles are written.

@@ -88,11 +88,11 @@ fn fields(fixed: &[u8], rest: &[u8]) -> Option<Described> {
     fields.skip(6)?; // revision, vendor
     let channels = fields.u16()?;
     fields.skip(6)?; // depth, compression, packet size
-    let sound = Sound { channels, sample_rate: fields.u32()? >> 16 };
+    let sound = Sound { channels, sample_rate: fields.u32()? >> 16, joc: None };
     match version {
         1 if is_box(rest) => {
             let sample_rate = child(rest, b"srat").and_then(srat).unwrap_or(sound.sample_rate);
-            Some(Described { version, added: 0, sound: Sound { channels, sample_rate } })
+            Some(Described { version, added: 0, sound: Sound { channels, sample_rate, joc: None } })
         }
         2 => version_2(rest),
         _ => Some(Described { version, added: *ADDED.get(usize::from(version)).unwrap_or(&0), sound }),
@@ -123,7 +123,7 @@ fn version_2(rest: &[u8]) -> Option<Described> {
     let channels = u16::try_from(fields.u32()?).unwrap_or(u16::MAX);
     fields.skip(ADDED[2] - 16)?;
     let added = struct_size.saturating_sub(HEADER + FIXED).max(ADDED[2]);
-    Some(Described { version: 2, added, sound: Sound { channels, sample_rate } })
+    Some(Described { version: 2, added, sound: Sound { channels, sample_rate, joc: None } })
 }
 
 /// The boxes of an ISO entry: configurations first, also from inside `wave`, then what else ISO knows.

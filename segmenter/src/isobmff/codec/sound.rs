@@ -15,6 +15,7 @@ pub(super) fn read(raw: Raw<'_>) -> Result<SampleEntry, Unsupported> {
     let sound = Sound {
         channels: stream.channels.filter(|&channels| channels > 0).unwrap_or(entry.sound.channels),
         sample_rate: stream.sample_rate.filter(|&rate| rate > 0).unwrap_or(entry.sound.sample_rate),
+        joc: stream.joc,
     };
     let bytes = raw::write(entry.code, &entry.fields(&sound), &entry.boxes);
     let codec =
@@ -42,7 +43,7 @@ fn mpeg4(entry: FourCc, boxes: Boxes<'_>) -> Result<Audio, Unsupported> {
         0x40 => {
             let audio = boxes.read(b"esds", |_| AudioConfig::read(config.specific))?;
             let rfc6381 = format!("mp4a.40.{}", audio.object_type);
-            Ok(Audio { rfc6381, channels: audio.channels, sample_rate: audio.sample_rate })
+            Ok(Audio { rfc6381, channels: audio.channels, sample_rate: audio.sample_rate, joc: None })
         }
         // AAC, MP3, AC-3 and E-AC-3.
         object_type @ (0x66..=0x69 | 0x6b | 0xa5 | 0xa6) => {
@@ -51,6 +52,7 @@ fn mpeg4(entry: FourCc, boxes: Boxes<'_>) -> Result<Audio, Unsupported> {
                 rfc6381: format!("mp4a.{object_type:02X}"),
                 channels: audio.and_then(|audio| audio.channels),
                 sample_rate: audio.and_then(|audio| audio.sample_rate),
+                joc: None,
             })
         }
         0xa9..=0xac => Err(Unsupported::NotCarried { entry, name: "DTS audio" }),

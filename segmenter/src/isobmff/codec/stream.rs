@@ -36,4 +36,6 @@ pub(super) struct Audio {
     pub(super) channels: Option<u16>,
     /// Samples a second; `None` where only the entry or the samples tell.
     pub(super) sample_rate: Option<u32>,
+    /// Complexity index of joint object coding.
+    pub(super) joc: Option<u8>,
 }

@@ -57,6 +57,16 @@ fn an_entry_in_iso_form_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn dolby_vision_over_a_base_layer_is_told_beside_it() {
+    let more = |what| match read_hex(case(what)).codec.format {
+        Format::Video(picture) => picture.supplemental.map(|more| more.to_string()),
+        _ => None,
+    };
+    assert_eq!(more("Dolby Vision over hybrid log-gamma").as_deref(), Some("dvh1.08.02/db4h"));
+    assert_eq!(more("Dolby Vision over AV1"), None, "its own codec says it");
+}
+
+#[test]
 fn quicktime_sound_is_put_into_iso_form() {
     let entry = read_hex(case("a phone's stereo sound in QuickTime form")).bytes;
     let fields = bytes("00000057 6d703461 000000000000 0001 0000000000000000 0002 0010 0000 0000 ac440000");

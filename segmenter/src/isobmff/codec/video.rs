@@ -33,6 +33,8 @@ pub(super) fn read(raw: Raw<'_>) -> Result<SampleEntry, Unsupported> {
         height,
         pixel_aspect: boxes.find(b"pasp").and_then(pixel_aspect),
         range: range(boxes, colr, stream.sequence.colour),
+        supplemental: DolbyVision::find(boxes)
+            .and_then(|vision| vision.supplemental(format, colr.or(stream.sequence.colour))),
     };
     let codec =
         Codec { entry: raw.code, rfc6381: stream.rfc6381, format: Format::Video(picture), protection };

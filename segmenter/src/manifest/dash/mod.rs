@@ -11,6 +11,7 @@ mod timing;
 mod xml;
 
 use super::{Layout, Manifest, Media, Rendition};
+use crate::isobmff::Supplemental;
 use crate::track::Kind;
 use set::AdaptationSet;
 use timing::period;
@@ -22,8 +23,10 @@ pub fn mpd(manifest: &Manifest) -> String {
     let sets = AdaptationSet::all(&manifest.renditions);
     let information =
         Element::new("ProgramInformation").holding([Element::new("Title").saying(&manifest.title)]);
+    let has_more = manifest.renditions.iter().any(|rendition| supplemental(rendition).is_some());
     Element::new("MPD")
         .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
+        .with_if("xmlns:scte214", has_more.then_some("urn:scte:dash:scte214-extensions"))
         .with_if("xmlns:cenc", is_protected.then_some("urn:mpeg:cenc:2013"))
         .with("profiles", profile(manifest))
         .with("type", "static")
@@ -70,11 +73,29 @@ fn describe(element: Element, rendition: &Rendition) -> Element {
                 .with_if("frameRate", timing::frame_rate(frame_rate))
                 .with("sar", format_args!("{across}:{down}"))
         }
-        Media::Audio { channels, sample_rate } => {
-            element.with("audioSamplingRate", sample_rate).holding(channel_configuration(channels))
-        }
+        Media::Audio { channels, sample_rate, joc } => element
+            .with("audioSamplingRate", sample_rate)
+            .holding(channel_configuration(channels))
+            .holding(joc.into_iter().flat_map(objects)),
         Media::Text | Media::WebVtt => element,
     }
+}
+
+/// What a player that knows Dolby Vision may take a video for (SCTE 214-1; Dolby Vision Streams Within the MPEG-DASH Format).
+fn supplemental(rendition: &Rendition) -> Option<&Supplemental> {
+    match &rendition.media {
+        Media::Video { supplemental, .. } => supplemental.as_ref(),
+        _ => None,
+    }
+}
+
+/// Joint object coding and its complexity index (ETSI TS 103 420 D.2); the channels told beside it are those without.
+fn objects(index: u8) -> [Element; 2] {
+    let property = |name, value: &str| {
+        let scheme = format!("tag:dolby.com,2018:dash:{name}:2018");
+        Element::new("SupplementalProperty").with("schemeIdUri", scheme).with("value", value)
+    };
+    [property("EC3_ExtensionType", "JOC"), property("EC3_ExtensionComplexityIndex", &index.to_string())]
 }
 
 /// Channel counts whose usual arrangement has another number than the count (ISO/IEC 23091-3).

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::{Manifest, Media, Protected, Rendition, Version, protection};
 use super::timing::{self, aspect};
 use super::xml::Element;
-use super::{describe, role};
+use super::{describe, role, supplemental};
 use crate::isobmff::VideoRange;
 use crate::track::Kind;
 
@@ -119,6 +119,8 @@ fn representation(rendition: &Rendition, manifest: &Manifest) -> Element {
     let element = Element::new("Representation")
         .with("id", &rendition.id)
         .with_if("codecs", in_boxes.then_some(&rendition.codec))
+        .with_if("scte214:supplementalCodecs", supplemental(rendition).map(|more| &more.codec))
+        .with_if("scte214:supplementalProfiles", supplemental(rendition).map(|more| &more.brand))
         .with("bandwidth", rendition.bandwidth());
     let element = describe(element, rendition);
     match rendition.in_one_file(manifest.layout) {

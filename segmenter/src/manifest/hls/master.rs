@@ -62,7 +62,7 @@ struct Group<'a> {
 fn sound_groups(manifest: &Manifest) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for rendition in manifest.of(Kind::Audio) {
-        let id = format!("{}-{}", rendition.codec, channels(rendition).unwrap_or(0));
+        let id = format!("{}-{}", rendition.codec, channels(rendition).unwrap_or_default().replace('/', "-"));
         match groups.iter_mut().find(|group| group.id == id) {
             Some(group) => group.members.push(rendition),
             None => groups.push(Group { id, first: rendition, members: vec![rendition] }),
@@ -95,7 +95,7 @@ impl<'a> Group<'a> {
                 .plain("DEFAULT", yes_or_no(is_first && kind == "AUDIO"))
                 // Two of one language must not both be chosen by themselves (RFC 8216bis 4.4.6.1.1).
                 .plain("AUTOSELECT", yes_or_no(in_new_language))
-                .quoted_if("CHANNELS", channels(member).map(|count| count.to_string()).as_deref())
+                .quoted_if("CHANNELS", channels(member).as_deref())
                 .quoted("URI", &member.playlist_path())
                 .line()
         };
@@ -117,9 +117,11 @@ fn yes_or_no(value: bool) -> &'static str {
     if value { "YES" } else { "NO" }
 }
 
-fn channels(rendition: &Rendition) -> Option<u16> {
+/// `CHANNELS`: their count, or where sound has objects theirs and how they are coded (RFC 8216bis 4.4.6.1).
+fn channels(rendition: &Rendition) -> Option<String> {
     match rendition.media {
-        Media::Audio { channels, .. } => Some(channels),
+        Media::Audio { joc: Some(objects), .. } => Some(format!("{objects}/JOC")),
+        Media::Audio { channels, .. } => Some(channels.to_string()),
         _ => None,
     }
 }
@@ -138,7 +140,7 @@ impl Variant<'_> {
             .plain("BANDWIDTH", self.sum(Rendition::bandwidth))
             .plain("AVERAGE-BANDWIDTH", self.sum(Rendition::average_bandwidth))
             .quoted_if("CODECS", self.codecs().as_deref());
-        let tag = picture(tag, self.main)
+        let tag = picture(tag, self.main, true)
             .quoted_if("AUDIO", self.audio.filter(|_| names_sound).map(|group| group.id.as_str()))
             .quoted_if("SUBTITLES", self.subtitles.map(|group| group.id.as_str()))
             .plain("CLOSED-CAPTIONS", "NONE");
@@ -177,26 +179,34 @@ impl Variant<'_> {
 }
 
 /// What only pictures have.
-fn picture(tag: Tag, rendition: &Rendition) -> Tag {
-    let Media::Video { width, height, frame_rate, range, .. } = rendition.media else { return tag };
-    let frame_rate = (frame_rate.is_finite() && frame_rate > 0.0).then(|| format!("{frame_rate:.3}"));
-    tag.plain("RESOLUTION", format_args!("{width}x{height}"))
-        .plain_if("FRAME-RATE", frame_rate)
+fn picture(tag: Tag, rendition: &Rendition, names_rate: bool) -> Tag {
+    let Media::Video { width, height, frame_rate, pixel_aspect, range, ref supplemental, .. } =
+        rendition.media
+    else {
+        return tag;
+    };
+    let known = names_rate && frame_rate.is_finite() && frame_rate > 0.0;
+    let supplemental = supplemental.as_ref().map(ToString::to_string);
+    tag.quoted_if("SUPPLEMENTAL-CODECS", supplemental.as_deref())
+        .plain("RESOLUTION", format_args!("{}x{height}", shown_width(width, pixel_aspect)))
+        .plain_if("FRAME-RATE", known.then(|| format!("{frame_rate:.3}")))
         .plain_if("VIDEO-RANGE", video_range(range))
+}
+
+/// Width on a screen of square pixels: `RESOLUTION` is the size at which to show the video (RFC 8216bis 4.4.6.2).
+fn shown_width(width: u16, pixel_aspect: Option<(u32, u32)>) -> u64 {
+    let (across, down) = pixel_aspect.map_or((1, 1), |(across, down)| (u64::from(across), u64::from(down)));
+    (u64::from(width) * across + down / 2) / down.max(1)
 }
 
 /// `EXT-X-I-FRAME-STREAM-INF`, which has no frame rate.
 fn iframe_line(manifest: &Manifest, video: &Rendition) -> Option<String> {
     let pictures = pictures(video, manifest.layout)?;
-    let Media::Video { width, height, range, .. } = video.media else { return None };
     let tag = Tag::new("EXT-X-I-FRAME-STREAM-INF")
         .plain("BANDWIDTH", rate::peak(video.timescale, &pictures))
         .plain("AVERAGE-BANDWIDTH", rate::average(video.timescale, &pictures))
-        .quoted("CODECS", &video.codec)
-        .plain("RESOLUTION", format_args!("{width}x{height}"))
-        .plain_if("VIDEO-RANGE", video_range(range))
-        .quoted("URI", &video.iframes_path());
-    Some(tag.line())
+        .quoted("CODECS", &video.codec);
+    Some(picture(tag, video, false).quoted("URI", &video.iframes_path()).line())
 }
 
 #[cfg(test)]

@@ -49,21 +49,27 @@ pub struct Rendition {
     pub bandwidth: u64,
     /// Bits a second on average.
     pub average_bandwidth: u64,
-    /// Pixels across, as coded.
+    /// Pixels across, as shown: once turned by `rotation`, before `pixelAspect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u16>,
-    /// Pixels down, as coded.
+    /// Pixels down, as shown: once turned by `rotation`, before `pixelAspect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u16>,
+    /// Degrees that the init segment has players turn the coded picture clockwise: 90, 180 or 270. Absent when it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u16>,
     /// Frames a second, on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame_rate: Option<f64>,
-    /// Horizontal and vertical spacing of a pixel, where it is not square.
+    /// Horizontal and vertical spacing of a pixel as shown, where it is not square.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixel_aspect: Option<[u32; 2]>,
     /// Dynamic range, where it is not the standard one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video_range: Option<Range>,
+    /// A codec that makes more of the same samples, and the brand of what they are without it, as `dvh1.08.07/db4h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplemental_codec: Option<String>,
     /// BCP 47.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
@@ -76,6 +82,9 @@ pub struct Rendition {
     /// Samples of sound a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<u32>,
+    /// Complexity index of joint object coding (E-AC-3), where there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joc: Option<u8>,
     /// URL of the init segment; WebVTT files have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::{Fragment, Layout, Manifest, Media, Protected, Segment, Version};
 use super::document::{Document, Key, Range, Rendition};
 use super::{super as model, VERSION};
-use crate::isobmff::VideoRange;
+use crate::isobmff::{Supplemental, VideoRange};
 use crate::time::{Ticks, Timescale};
 use crate::track::Kind;
 
@@ -149,6 +149,7 @@ fn media(rendition: &Rendition) -> Result<Media, Error> {
         Kind::Video => Media::Video {
             width: rendition.width.ok_or_else(need("width"))?,
             height: rendition.height.ok_or_else(need("height"))?,
+            rotation: rendition.rotation.unwrap_or(0),
             frame_rate: rendition.frame_rate.unwrap_or(0.0),
             pixel_aspect: rendition.pixel_aspect.map(|[across, down]| (across, down)),
             range: match rendition.video_range {
@@ -156,14 +157,26 @@ fn media(rendition: &Rendition) -> Result<Media, Error> {
                 Some(Range::Hlg) => VideoRange::Hlg,
                 Some(Range::Pq) => VideoRange::Pq,
             },
+            supplemental: rendition
+                .supplemental_codec
+                .as_deref()
+                .map(|told| supplemental(told).ok_or_else(need("supplementalCodec")))
+                .transpose()?,
         },
         Kind::Audio => Media::Audio {
             channels: rendition.channels.ok_or_else(need("channels"))?,
             sample_rate: rendition.sample_rate.ok_or_else(need("sampleRate"))?,
+            joc: rendition.joc,
         },
         Kind::Text if rendition.mime == "text/vtt" => Media::WebVtt,
         Kind::Text => Media::Text,
     })
+}
+
+/// The codec before the stroke, the brand after it.
+fn supplemental(told: &str) -> Option<Supplemental> {
+    let (codec, brand) = told.split_once('/')?;
+    Some(Supplemental { codec: codec.to_owned(), brand: brand.to_owned() })
 }
 
 fn segments(rendition: &Rendition) -> Result<Vec<Segment>, Error> {

@@ -41,11 +41,14 @@ fn rendition(rendition: &model::Rendition, manifest: &Manifest) -> Rendition {
         height: None,
         frame_rate: None,
         pixel_aspect: None,
+        rotation: None,
         video_range: None,
+        supplemental_codec: None,
         language: rendition.language.clone(),
         name: rendition.name.clone(),
         channels: None,
         sample_rate: None,
+        joc: None,
         init_range: in_one_file.then_some([0, rendition.init.len() as u64]),
         init_data: init.as_ref().map(|_| BASE64_STANDARD.encode(&rendition.init)),
         init,
@@ -63,20 +66,24 @@ fn rendition(rendition: &model::Rendition, manifest: &Manifest) -> Rendition {
 /// With what only one kind of media has.
 fn described(blank: Rendition, media: &Media) -> Rendition {
     match *media {
-        Media::Video { width, height, frame_rate, pixel_aspect, range } => Rendition {
-            width: Some(width),
-            height: Some(height),
-            frame_rate: finite(frame_rate).filter(|rate| *rate > 0.0),
-            pixel_aspect: pixel_aspect.map(|(across, down)| [across, down]),
-            video_range: match range {
-                VideoRange::Sdr => None,
-                VideoRange::Hlg => Some(Range::Hlg),
-                VideoRange::Pq => Some(Range::Pq),
-            },
-            ..blank
-        },
-        Media::Audio { channels, sample_rate } => {
-            Rendition { channels: Some(channels), sample_rate: Some(sample_rate), ..blank }
+        Media::Video { width, height, rotation, frame_rate, pixel_aspect, range, ref supplemental } => {
+            Rendition {
+                width: Some(width),
+                height: Some(height),
+                rotation: (rotation > 0).then_some(rotation),
+                frame_rate: finite(frame_rate).filter(|rate| *rate > 0.0),
+                pixel_aspect: pixel_aspect.map(|(across, down)| [across, down]),
+                video_range: match range {
+                    VideoRange::Sdr => None,
+                    VideoRange::Hlg => Some(Range::Hlg),
+                    VideoRange::Pq => Some(Range::Pq),
+                },
+                supplemental_codec: supplemental.as_ref().map(ToString::to_string),
+                ..blank
+            }
+        }
+        Media::Audio { channels, sample_rate, joc } => {
+            Rendition { channels: Some(channels), sample_rate: Some(sample_rate), joc, ..blank }
         }
         Media::Text | Media::WebVtt => blank,
     }
