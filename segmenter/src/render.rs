@@ -2,21 +2,30 @@
 //!
 //! The command line copies what a [`Recipe`] names in the kernel, the gateway gathers it into one buffer, the engine waits
 //! until its bytes have come; all three ask here, so all three write the same bytes.
+//!
+//! # Why
+//! Messages between the fragments of a source (`emsg`) belong to no track of it. They go out with the renditions of the first
+//! kind, the video where there is one, because renditions that replace each other must carry the same (ISO/IEC 23009-1
+//! 5.10.3.3.1); a player that plays sound beside the picture would otherwise get every message twice. Each lies in the segment
+//! of its time, not of its place in the source: what was announced ahead comes when it happens.
 
-use std::fmt;
+mod notes;
+
+use std::collections::HashSet;
 
 use ::bytes::Bytes;
 
 use crate::bytes::ByteRange;
 use crate::isobmff::{Format, Movie, MovieTrack, Picture, Sound};
-use crate::manifest::{Layout, Manifest, Media, Protected, Rendition, Segment, State};
+use crate::manifest::{EventStream, Layout, Manifest, Media, Protected, Rendition, Segment, State};
 use crate::mux::fragment::{self, Content};
 use crate::mux::webvtt::{self, Cue};
 pub use crate::mux::{Part, Recipe};
 use crate::plan::{self, Options, Plan, TrackPlan};
 use crate::sample::Sample;
 use crate::time::{Ticks, Timescale};
-use crate::track::{Kind, TrackId, Turn};
+use crate::track::{Kind, Turn};
+pub use notes::Note;
 
 /// A film with its plan.
 #[derive(Debug)]
@@ -36,6 +45,8 @@ pub struct Output {
     captions: bool,
     first_offset: i32,
     segments: u32,
+    /// Messages that come with it: for each the place of its segment among the cuts, and its own among those of the film.
+    events: Vec<(usize, usize)>,
 }
 
 impl Output {
@@ -62,6 +73,12 @@ impl Output {
     /// Whether its segments are WebVTT files made from timed text.
     pub fn is_captions(&self) -> bool {
         self.captions
+    }
+
+    /// Places in the film of the messages that come with a segment.
+    fn events_of(&self, segment: usize) -> impl Iterator<Item = usize> + '_ {
+        let first = self.events.partition_point(|placed| placed.0 < segment);
+        self.events[first..].iter().take_while(move |placed| placed.0 == segment).map(|placed| placed.1)
     }
 }
 
@@ -107,52 +124,6 @@ impl Captions {
     }
 }
 
-/// Something of the source that does not come out as it went in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// A track is left out.
-    Skipped {
-        /// Which track.
-        track: TrackId,
-        /// Its sample entry and why.
-        reason: String,
-    },
-    /// Part of an edit list can't be told in a CMAF track.
-    EditsIgnored {
-        /// Which track.
-        track: TrackId,
-        /// How many edits.
-        edits: u32,
-    },
-    /// The source ends before its last samples do.
-    CutOff {
-        /// Which track.
-        track: TrackId,
-        /// How many samples.
-        samples: u32,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Skipped { track, reason } => write!(f, "track {track} is left out: {reason}"),
-            Self::EditsIgnored { track, edits } => {
-                write!(
-                    f,
-                    "track {track}: {edits} entries of its edit list (loops, pauses, other speeds) are not followed"
-                )
-            }
-            Self::CutOff { track, samples } => {
-                write!(
-                    f,
-                    "track {track}: the file ends before its last {samples} samples do, they are left out"
-                )
-            }
-        }
-    }
-}
-
 /// What a manifest says besides the film's own data.
 #[derive(Clone, Debug)]
 pub struct Labels {
@@ -173,6 +144,7 @@ impl Presentation {
     /// When samples lie outside the source, or the film is longer than any film.
     pub fn new(movie: Movie, len: u64, options: &Options) -> Result<Self, plan::Error> {
         let plan = plan::plan(&movie, len, options)?;
+        let main = plan.tracks.first().map(|first| first.kind);
         let mut numbers = [0_u32; 3];
         let renditions = plan.tracks.iter().map(|plan| {
             let MovieTrack { track, table } = &movie.tracks[plan.track];
@@ -190,6 +162,10 @@ impl Presentation {
                 captions,
                 first_offset: first.map_or(0, |sample| sample.offset),
                 segments: u32::try_from(plan.cuts.len()).unwrap_or(u32::MAX),
+                events: match Some(plan.kind) == main && !captions {
+                    true => plan.place(movie.events.iter().map(|event| event.at(track.timescale))),
+                    false => Vec::new(),
+                },
             }
         });
         let renditions = renditions.collect();
@@ -229,6 +205,7 @@ impl Presentation {
         let segment = (number as usize).checked_sub(1)?;
         let cut = plan.cuts.get(segment)?;
         let samples = source.table.samples(cut.at, plan.segment_end(segment));
+        let events: Vec<_> = output.events_of(segment).map(|event| &self.movie.events[event]).collect();
         Some(match output.captions {
             true => Body::Captions(Captions::of(source, &samples)),
             false => Body::Media(fragment::recipe(&Content {
@@ -238,29 +215,10 @@ impl Presentation {
                 samples: &samples,
                 shift: plan.shift,
                 first_offset: output.first_offset,
+                events: &events,
+                start: cut.time,
             })),
         })
-    }
-
-    /// What of the source does not come out as it went in.
-    pub fn notes(&self) -> Vec<Note> {
-        let skipped = self.movie.skipped.iter().map(|track| Note::Skipped {
-            track: track.id,
-            reason: track.entry.map_or_else(
-                || format!("{} ('{}')", track.reason, track.handler),
-                |entry| format!("{} ('{entry}')", track.reason),
-            ),
-        });
-        let left_out = self.plan.left_out.iter();
-        let left_out = left_out.map(|&(track, reason)| Note::Skipped { track, reason: reason.to_owned() });
-        let edits =
-            self.movie.tracks.iter().map(|track| &track.track).filter(|track| track.edits.ignored > 0);
-        let edits = edits.map(|track| Note::EditsIgnored { track: track.id, edits: track.edits.ignored });
-        let cut_off = self.plan.tracks.iter().filter(|plan| plan.cut_off > 0).map(|plan| Note::CutOff {
-            track: self.movie.tracks[plan.track].track.id,
-            samples: plan.cut_off,
-        });
-        skipped.chain(left_out).chain(edits).chain(cut_off).collect()
     }
 
     /// Bytes it takes in memory, about.
@@ -360,6 +318,7 @@ impl Presentation {
             start,
             segments,
             presentation_offset: self.plan.origin_scale.convert(self.plan.origin, track.timescale),
+            event_streams: self.event_streams(output),
             protection: entry.codec.protection.as_ref().map(|protection| Protected {
                 scheme: protection.scheme.to_string(),
                 key_id: protection.key_id,
@@ -367,6 +326,18 @@ impl Presentation {
             }),
             available: None,
         })
+    }
+
+    /// The kinds of messages a rendition carries, each once.
+    fn event_streams(&self, output: &Output) -> Vec<EventStream> {
+        let mut streams: Vec<EventStream> = Vec::new();
+        let mut known = HashSet::new();
+        for event in output.events.iter().filter_map(|placed| self.movie.events.get(placed.1)) {
+            if known.insert((&event.scheme, &event.value)) {
+                streams.push(EventStream { scheme: event.scheme.clone(), value: event.value.clone() });
+            }
+        }
+        streams
     }
 
     /// The index that a single file has between its init segment and its first media segment.

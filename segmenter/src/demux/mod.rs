@@ -18,7 +18,7 @@
 //!
 //! # Why
 //! A progressive file is done with its `moov`: whatever follows is sample data the tables already point at. Only when `moov`
-//! speaks of fragments, or holds no sample, are the boxes after it visited, and of those only headers and `moof`.
+//! speaks of fragments, or holds no sample, are the boxes after it visited, and of those only headers, `moof` and `emsg`.
 
 use ::bytes::Bytes;
 
@@ -28,6 +28,8 @@ use crate::isobmff::{AuxPlace, FourCc, FragmentError, Fragments, Moov, Movie, Mo
 
 /// Bytes that the tables of a film may take, as read or as built from fragments.
 pub const MAX_TABLES: u64 = 128 << 20;
+/// Bytes that a message between fragments may take; more is no message.
+const MAX_EVENT: u64 = 1 << 20;
 /// Boxes a file may have at its top level.
 const MAX_BOXES: u32 = 1 << 24;
 
@@ -120,6 +122,8 @@ enum Step {
     Moov(ByteRange),
     /// The whole `moof`.
     Moof(ByteRange),
+    /// The whole `emsg`.
+    Event(ByteRange),
     /// The encryption information of the last track in `aux`.
     Aux,
     /// Nothing: everything is known.
@@ -139,7 +143,7 @@ impl Demuxer {
             Step::Box(at) => {
                 Some(ByteRange { start: at, end: (at + Header::MAX as u64).min(self.len).max(at) })
             }
-            Step::Moov(range) | Step::Moof(range) => Some(range),
+            Step::Moov(range) | Step::Moof(range) | Step::Event(range) => Some(range),
             Step::Aux => self.aux.last().map(|aux| aux.place),
             Step::Done => None,
         }
@@ -199,6 +203,12 @@ impl Demuxer {
                 }
                 Ok(Step::Box(range.end))
             }
+            Step::Event(range) => {
+                if let Some(fragments) = &mut self.fragments {
+                    fragments.event(bytes);
+                }
+                Ok(Step::Box(range.end))
+            }
             Step::Aux => {
                 if let (Some(place), Some(movie)) = (self.aux.pop(), &mut self.movie) {
                     movie.set_aux(place, own(bytes, span));
@@ -248,9 +258,21 @@ impl Demuxer {
             }
             // A last fragment that is cut off takes nothing from those before it.
             b"moof" if self.fragments.is_some() && !cut_off && size <= MAX_TABLES => Ok(Step::Moof(range)),
+            b"emsg" if self.fragments.is_some() && !cut_off => Ok(self.event(range)),
             _ if cut_off || range.end == self.len => self.end(),
             _ => Ok(Step::Box(range.end)),
         }
+    }
+
+    /// A message lies here.
+    fn event(&mut self, place: ByteRange) -> Step {
+        if place.len() <= MAX_EVENT {
+            return Step::Event(place);
+        }
+        if let Some(fragments) = &mut self.fragments {
+            fragments.lose_event();
+        }
+        Step::Box(place.end)
     }
 
     /// The last top-level box has been visited.

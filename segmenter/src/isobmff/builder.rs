@@ -134,6 +134,11 @@ impl TableBuilder {
         self.count
     }
 
+    /// Decode time of the sample that comes next.
+    pub(super) fn end(&self) -> Ticks {
+        self.end
+    }
+
     /// Bytes the tables take so far.
     pub(super) fn weight(&self) -> usize {
         self.durations.table.len()

@@ -5,7 +5,10 @@ mod brands;
 mod builder;
 mod codec;
 mod columns;
+mod edits;
 mod encryption;
+mod event;
+mod events;
 #[cfg(test)]
 pub(crate) mod film;
 mod groups;
@@ -24,6 +27,7 @@ pub use codec::{
     Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Supplemental, Unsupported, VideoRange,
 };
 pub use columns::Aux;
+pub use event::Event;
 pub use groups::Grouping;
 pub use moof::FragmentError;
 pub(crate) use moof::Fragments;

@@ -7,7 +7,10 @@ use ::bytes::Bytes;
 use super::boxes::{Fields, FourCc, child, children};
 use super::builder::{FragmentSample, JoinError, TableBuilder};
 use super::encryption::{aux_sizes, first_aux_offset, sample_encryption};
+use super::event::Event;
+use super::events::Events;
 use super::groups::groups;
+use super::movie::MovieTrack;
 use super::tables::SampleTable;
 use crate::time::Ticks;
 use crate::track::TrackId;
@@ -94,12 +97,13 @@ pub(crate) struct Fragments {
     /// Length of the source: what samples are claimed is measured against it.
     len: u64,
     tracks: BTreeMap<TrackId, (Defaults, TableBuilder)>,
+    events: Events,
 }
 
 impl Fragments {
     /// Of a source of `len` bytes.
     pub(super) fn new(len: u64) -> Self {
-        Self { len, tracks: BTreeMap::new() }
+        Self { len, tracks: BTreeMap::new(), events: Events::default() }
     }
 
     /// Takes in a track with what `moov` says of it.
@@ -116,7 +120,22 @@ impl Fragments {
 
     /// Bytes all tables take so far.
     pub(crate) fn weight(&self) -> usize {
-        self.tracks.values().map(|(_, table)| table.weight()).sum()
+        self.tracks.values().map(|(_, table)| table.weight()).sum::<usize>() + self.events.weight()
+    }
+
+    /// Takes in a whole `emsg`, which counts from the fragment that follows.
+    pub(crate) fn event(&mut self, emsg: &[u8]) {
+        self.events.push(emsg);
+    }
+
+    /// A message came that is not read.
+    pub(crate) fn lose_event(&mut self) {
+        self.events.lose();
+    }
+
+    /// The messages that came between fragments, and how many are not among them.
+    pub(super) fn take_events(&mut self, tracks: &[MovieTrack]) -> (Vec<Event>, u32) {
+        std::mem::take(&mut self.events).finish(tracks)
     }
 
     /// The finished tables of a track.
@@ -138,19 +157,27 @@ impl Fragments {
                 None => previous_end,
             };
             let whole = Whole { moof, at, len: self.len };
-            previous_end = match self.tracks.get_mut(&head.track) {
-                Some((defaults, table)) => head.or(defaults).samples(
-                    &whole,
-                    &body.slice_ref(traf.body),
-                    base,
-                    defaults.iv_size,
-                    table,
-                )?,
-                None => base,
+            let Some((defaults, table)) = self.tracks.get_mut(&head.track) else {
+                previous_end = base;
+                continue;
             };
+            let head = head.or(defaults);
+            let read = head.samples(&whole, &body.slice_ref(traf.body), base, defaults.iv_size, table)?;
+            previous_end = read.end;
+            if let Some(earliest) = read.earliest {
+                self.events.fragment(head.track, earliest);
+            }
         }
         Ok(())
     }
+}
+
+/// The runs of a `traf` that has been read.
+struct Runs {
+    /// Where the bytes of the last one end.
+    end: u64,
+    /// The earliest composition time of a sample.
+    earliest: Option<Ticks>,
 }
 
 /// The `moof` that is being read, and where it lies.
@@ -219,7 +246,7 @@ impl TrackHead {
 }
 
 impl Head {
-    /// Reads the runs of a `traf` into `table`; returns where the last one's bytes end.
+    /// Reads the runs of a `traf` into `table`.
     fn samples(
         &self,
         whole: &Whole<'_>,
@@ -227,12 +254,12 @@ impl Head {
         base: u64,
         iv_size: Option<u8>,
         table: &mut TableBuilder,
-    ) -> Result<u64, FragmentError> {
+    ) -> Result<Runs, FragmentError> {
         let at = whole.at;
         let join = |source| FragmentError::Join { at, track: self.track, source };
         table.fragment(decode_time(traf)).map_err(join)?;
         let first = table.count();
-        let mut place = base;
+        let (mut place, mut earliest) = (base, None);
         for run in children(traf).filter(|child| child.code.0 == *b"trun") {
             let broken = FragmentError::Broken { at, code: FourCc(*b"trun") };
             let run = Run::read(run.body).ok_or(broken.clone())?;
@@ -247,13 +274,15 @@ impl Head {
             let mut fields = run.samples;
             for index in 0..run.count {
                 let sample = run.sample(index, &mut fields, &self.sample).ok_or(broken.clone())?;
+                let composition = table.end() + Ticks(i64::from(sample.offset));
+                earliest = Some(earliest.map_or(composition, |earliest: Ticks| earliest.min(composition)));
                 table.push(sample);
                 place = place.saturating_add(u64::from(sample.size));
             }
         }
         table.append_groups(first, groups(traf));
         self.encryption(whole, traf, base, iv_size, first, table)?;
-        Ok(place)
+        Ok(Runs { end: place, earliest })
     }
 
     /// Takes in what decryption needs of samples `first..`: sizes from `saiz`, bytes from `senc` or where `saio` points.

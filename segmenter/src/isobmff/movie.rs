@@ -7,13 +7,14 @@ use super::boxes::{Fields, FourCc, Header, child, children};
 use super::builder::JoinError;
 use super::codec::{self, SampleEntry};
 use super::columns::Aux;
+use super::event::Event;
 use super::moof::{Defaults, Fragments};
 use super::tables::{SampleTable, TableError};
-use super::{encryption, language};
+use super::{edits, encryption, language};
 use crate::bytes::ByteRange;
 use crate::isobmff::Track;
-use crate::time::{Ticks, Timescale};
-use crate::track::{Display, Edits, Kind, TrackId};
+use crate::time::Timescale;
+use crate::track::{Display, Kind, TrackId};
 
 /// A film's timeline: its tracks and where each of their samples lies. What fragments say is already in the tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub struct Movie {
     pub skipped: Vec<Skipped>,
     /// Whether samples came in movie fragments.
     pub fragmented: bool,
+    /// Messages that lay between the fragments, in their order.
+    pub events: Vec<Event>,
+    /// Messages that can't be understood, or are more than are kept.
+    pub lost_events: u32,
 }
 
 /// A track with its samples.
@@ -118,6 +123,8 @@ impl Movie {
             tracks: Vec::new(),
             skipped: Vec::new(),
             fragmented: mvex.is_some(),
+            events: Vec::new(),
+            lost_events: 0,
         };
         let mut aux = Vec::new();
         let chapters = chapter_tracks(&body);
@@ -150,6 +157,7 @@ impl Movie {
     /// Puts in what the fragments said; tracks without a sample are left out.
     pub(crate) fn complete(&mut self, fragments: Option<Fragments>) {
         if let Some(mut fragments) = fragments {
+            (self.events, self.lost_events) = fragments.take_events(&self.tracks);
             for track in &mut self.tracks {
                 track.table = fragments.take(track.track.id).unwrap_or_default();
                 // An end told before the fragments were is the end of what `moov` knew.
@@ -174,7 +182,8 @@ impl Movie {
 
     /// Bytes the tables take in memory.
     pub fn weight(&self) -> usize {
-        self.tracks.iter().map(|track| track.table.weight()).sum()
+        let tables: usize = self.tracks.iter().map(|track| track.table.weight()).sum();
+        tables + self.events.iter().map(Event::weight).sum::<usize>()
     }
 }
 
@@ -274,7 +283,7 @@ fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, 
         timescale,
         language,
         name,
-        edits: edits(trak, movie, timescale),
+        edits: edits::read(trak, movie, timescale),
         entries,
         display,
     };
@@ -342,46 +351,6 @@ fn external_data(minf: &[u8]) -> Option<String> {
     })?;
     let place = outside.body.get(4..)?.split(|&byte| byte == 0).next()?;
     Some(String::from_utf8_lossy(place).chars().filter(|c| !c.is_control()).take(200).collect())
-}
-
-/// `elst` (8.6.6).
-fn edits(trak: &[u8], movie: Timescale, track: Timescale) -> Edits {
-    let mut edits = Edits::default();
-    let Some(elst) = child(trak, b"edts").and_then(|edts| child(edts.body, b"elst")) else { return edits };
-    let mut fields = Fields::new(elst.body);
-    let Some((version, _)) = fields.version_and_flags() else { return edits };
-    let count = fields.u32().unwrap_or(0);
-    let mut empty = Ticks::ZERO;
-    let mut shown = false;
-    for _ in 0..count {
-        let entry = match version {
-            0 => fields.u32().zip(fields.i32()).map(|(duration, time)| {
-                (i64::from(if duration == u32::MAX { 0 } else { duration }), i64::from(time))
-            }),
-            _ => fields
-                .u64()
-                .zip(fields.i64())
-                .map(|(duration, time)| (i64::try_from(duration).unwrap_or(0), time)),
-        };
-        let Some(((duration, time), rate)) = entry.zip(fields.u32()) else { break };
-        let duration = Ticks(duration);
-        // Rounded up: a sample that starts within the edit is shown.
-        let end = Ticks(time) - movie.convert_floor(-duration, track);
-        if time < 0 {
-            if shown { edits.ignored += 1 } else { empty += duration }
-        } else if !shown {
-            shown = true;
-            edits.start = Ticks(time);
-            edits.end = (duration != Ticks::ZERO).then_some(end);
-            edits.ignored += u32::from(rate != 0x1_0000);
-        } else if edits.end.is_some_and(|end| (end.0 - time).abs() <= 1) {
-            edits.end = Some(end);
-        } else {
-            edits.ignored += 1;
-        }
-    }
-    edits.empty = movie.convert(empty, track);
-    edits
 }
 
 /// Where `saiz` and `saio` of a progressive track say its encryption information lies, if in one piece (8.7.8, 8.7.9).

@@ -2,7 +2,7 @@
 
 use ::bytes::Bytes;
 
-use super::{Fragment, Layout, Manifest, Media, Protected, Rendition, Segment, State};
+use super::{EventStream, Fragment, Layout, Manifest, Media, Protected, Rendition, Segment, State};
 use crate::isobmff::{Supplemental, VideoRange};
 use crate::time::{Ticks, Timescale};
 
@@ -122,7 +122,8 @@ pub(super) fn hdr() -> Manifest {
     Manifest { duration: 14.014, ..manifest("HDR", vec![video]) }
 }
 
-/// A film held upright, in Dolby Vision over hybrid log-gamma, with wide pixels that a quarter turn makes tall, and sound with objects.
+/// A film held upright, in Dolby Vision over hybrid log-gamma, with wide pixels that a quarter turn makes tall, sound with objects,
+/// and messages.
 pub(super) fn upright() -> Manifest {
     let (mut video, mut audio) = (video("v1", "hvc1.2.4.L93.B0"), audio("a1", "ec-3", 6));
     video.media = Media::Video {
@@ -135,6 +136,9 @@ pub(super) fn upright() -> Manifest {
         supplemental: Some(Supplemental { codec: "dvh1.08.03".into(), brand: "db4h".into() }),
     };
     audio.media = Media::Audio { channels: 6, sample_rate: 48_000, joc: Some(16) };
+    let stream = |scheme: &str, value: &str| EventStream { scheme: scheme.into(), value: value.into() };
+    video.event_streams =
+        vec![stream("urn:scte:scte35:2013:bin", "1"), stream("https://aomedia.org/emsg/ID3", "")];
     manifest("Held upright", vec![video, audio])
 }
 
@@ -240,6 +244,7 @@ fn of_segments(id: &str, media: Media, codec: &str, hz: u32, segments: &[(u64, u
         head: 0,
         start: Ticks::ZERO,
         presentation_offset: Ticks::ZERO,
+        event_streams: Vec::new(),
         protection: None,
         available: None,
     }

@@ -105,6 +105,8 @@ pub struct Rendition {
     pub segments: Vec<Segment>,
     /// The tick that players show as time zero: equal in seconds for all renditions.
     pub presentation_offset: Ticks,
+    /// Kinds of messages that its segments carry (`emsg`).
+    pub event_streams: Vec<EventStream>,
     /// Whether samples are encrypted, and how.
     pub protection: Option<Protected>,
     /// Numbers of the segments that can be had now, in order and apart; `None` when every one can.
@@ -211,6 +213,15 @@ pub struct Fragment {
     pub offset: u64,
     /// Bytes from there to the end of its first sample: enough to show the sync picture.
     pub key: u64,
+}
+
+/// A kind of messages in segments (ISO/IEC 23009-1 5.10.3.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventStream {
+    /// `schemeIdUri`.
+    pub scheme: String,
+    /// `value`.
+    pub value: String,
 }
 
 /// Encryption as manifests signal it (ISO/IEC 23001-7).

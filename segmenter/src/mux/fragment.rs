@@ -1,4 +1,4 @@
-//! Media segments: `styp`, then for each fragment `moof` and the header of its `mdat` (ISO/IEC 23000-19 7.3).
+//! Media segments: `styp`, messages, then for each fragment `moof` and the header of its `mdat` (ISO/IEC 23000-19 7.3, 7.4.5).
 //!
 //! Writes headers only. The samples themselves stay where they are; [`Recipe`] says in what order they follow.
 
@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::TRACK;
 use crate::bytes::ByteRange;
-use crate::isobmff::{Aux, Grouping, Track, Writer};
+use crate::isobmff::{Aux, Event, Grouping, Track, Writer};
 use crate::manifest;
 use crate::sample::Sample;
 use crate::time::Ticks;
@@ -63,6 +63,10 @@ pub(crate) struct Content<'a> {
     pub(crate) shift: Ticks,
     /// Composition offset of the track's first sample: the output's is zero.
     pub(crate) first_offset: i32,
+    /// Messages that happen in the segment.
+    pub(crate) events: &'a [&'a Event],
+    /// Presentation time at which the segment starts.
+    pub(crate) start: Ticks,
 }
 
 /// The recipe of the segment that holds `content`.
@@ -76,16 +80,18 @@ pub(crate) fn recipe(content: &Content<'_>) -> Recipe {
     for (i, range) in fragments.into_iter().enumerate() {
         let samples = &content.samples[range];
         let from = recipe.header.len();
-        let mut out = Writer::new(&mut recipe.header);
         if i == 0 {
-            segment_type(&mut out);
+            segment_type(&mut Writer::new(&mut recipe.header));
+            let clock = content.track.timescale;
+            content.events.iter().for_each(|event| event.write(&mut recipe.header, content.start, clock));
         }
-        let offset = recipe.size + if i == 0 { STYP } else { 0 };
+        let before = (recipe.header.len() - from) as u64;
+        let offset = recipe.size + before;
         let data: u64 = samples.iter().map(|sample| sample.place.len()).sum();
-        fragment(&mut out, content, samples, data);
+        fragment(&mut Writer::new(&mut recipe.header), content, samples, data);
         let header = from..recipe.header.len();
         recipe.size += header.len() as u64 + data;
-        let head = (header.len() as u64) - if i == 0 { STYP } else { 0 };
+        let head = header.len() as u64 - before;
         recipe.parts.push(Part::Header(header));
         follow(&mut recipe.parts, samples);
         recipe.fragments.push(manifest::Fragment {
@@ -137,9 +143,6 @@ fn fragments(content: &Content<'_>) -> Vec<Range<usize>> {
     found.push(from..samples.len());
     found
 }
-
-/// Bytes of `styp`.
-const STYP: u64 = 24;
 
 fn segment_type(out: &mut Writer<'_>) {
     out.boxed(b"styp", |out| {

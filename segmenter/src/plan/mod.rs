@@ -141,6 +141,15 @@ impl TrackPlan {
         self.cuts.get(segment + 1).map_or(self.end_sample, |next| next.at.sample())
     }
 
+    /// In which segment each of these presentation times lies: the segment's place in `cuts` and the time's own, in the order of
+    /// the segments. What happens before the first lies in it, and what happens after the last in that.
+    pub fn place(&self, times: impl Iterator<Item = Ticks>) -> Vec<(usize, usize)> {
+        let segment = |time| self.cuts.partition_point(|cut| cut.time <= time).saturating_sub(1);
+        let mut placed: Vec<_> = times.enumerate().map(|(index, time)| (segment(time), index)).collect();
+        placed.sort_unstable();
+        placed
+    }
+
     /// How long a segment lasts, by its place in `cuts`.
     pub fn duration(&self, segment: usize) -> Ticks {
         let end = self.cuts.get(segment + 1).map_or(self.end, |next| next.time);

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::{Manifest, Media, Protected, Rendition, Version, protection};
+use super::super::{EventStream, Manifest, Media, Protected, Rendition, Version, protection};
 use super::timing::{self, aspect};
 use super::xml::Element;
 use super::{describe, role, supplemental};
@@ -52,6 +52,7 @@ impl<'a> AdaptationSet<'a> {
             .with_if(starts_with_sap, in_boxes.then_some(1))
             .holding(self.first.protection.iter().flat_map(content_protection))
             .holding(transfer(self.first))
+            .holding(self.first.event_streams.iter().map(inband_event_stream))
             .holding(self.first.name.as_deref().map(|name| Element::new("Label").saying(name)))
             .holding([role(kind, self.is_first_of_kind)])
             .holding(self.members.iter().map(|member| representation(member, manifest)))
@@ -112,6 +113,12 @@ fn transfer(rendition: &Rendition) -> Option<Element> {
     };
     let scheme = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
     Some(Element::new("SupplementalProperty").with("schemeIdUri", scheme).with("value", value))
+}
+
+/// What messages to look for in segments (5.10.3.3.1); players pass over those of which no word is said.
+fn inband_event_stream(stream: &EventStream) -> Element {
+    let value = Some(&stream.value).filter(|value| !value.is_empty());
+    Element::new("InbandEventStream").with("schemeIdUri", &stream.scheme).with_if("value", value)
 }
 
 fn representation(rendition: &Rendition, manifest: &Manifest) -> Element {

@@ -111,6 +111,9 @@ pub struct Rendition {
     pub fragments: Option<Vec<Vec<(i64, u64, u64)>>>,
     /// Numbers of the segments that can be had now, as `[first, last]`.
     pub available: Vec<[u32; 2]>,
+    /// Kinds of messages that its segments carry (`emsg`), if they do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_streams: Vec<EventStream>,
     /// How samples are encrypted, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protection: Option<Key>,
@@ -125,6 +128,15 @@ pub struct Segments {
     pub durations: Vec<u64>,
     /// Bytes of each.
     pub sizes: Vec<u64>,
+}
+
+/// A kind of messages in segments (ISO/IEC 23009-1 5.10.3.3).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventStream {
+    /// `schemeIdUri`.
+    pub scheme: String,
+    /// `value`; may be empty.
+    pub value: String,
 }
 
 /// A dynamic range that is not the standard one.

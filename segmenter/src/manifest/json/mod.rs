@@ -12,7 +12,7 @@ mod read;
 mod write;
 
 use super::Manifest;
-pub use document::{Document, Key, Range, Rendition, Segments};
+pub use document::{Document, EventStream, Key, Range, Rendition, Segments};
 pub use read::Error;
 
 /// The version this module writes, and the only one it reads.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::super::{Fragment, Layout, Manifest, Media, Protected, Segment, Version};
-use super::document::{Document, Key, Range, Rendition};
+use super::document::{Document, EventStream, Key, Range, Rendition};
 use super::{super as model, VERSION};
 use crate::isobmff::{Supplemental, VideoRange};
 use crate::time::{Ticks, Timescale};
@@ -117,6 +117,7 @@ fn read_rendition(
         presentation_offset: Ticks(rendition.presentation_offset),
         id: rendition.id,
         codec: rendition.codec,
+        event_streams: rendition.event_streams.into_iter().map(event_stream).collect(),
         language: rendition.language,
         name: rendition.name,
         media,
@@ -220,6 +221,10 @@ fn available(rendition: &Rendition) -> Result<Option<Vec<std::ops::RangeInclusiv
     }
     let is_everything = last == 0 || rendition.available == [[1, last]];
     Ok((!is_everything).then(|| rendition.available.iter().map(|[from, to]| *from..=*to).collect()))
+}
+
+fn event_stream(stream: EventStream) -> model::EventStream {
+    model::EventStream { scheme: stream.scheme, value: stream.value }
 }
 
 fn protected(rendition: &Rendition, key: &Key) -> Result<Protected, Error> {

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::super::{self as model, Manifest, Media, Protected, Version, protection};
 use super::VERSION;
-use super::document::{Document, Key, Range, Rendition, Segments};
+use super::document::{Document, EventStream, Key, Range, Rendition, Segments};
 use crate::isobmff::VideoRange;
 use crate::time::Ticks;
 
@@ -58,6 +58,7 @@ fn rendition(rendition: &model::Rendition, manifest: &Manifest) -> Rendition {
         segments: segments(rendition),
         fragments: (rendition.media != Media::WebVtt).then(|| fragments(rendition)),
         available: available(rendition),
+        event_streams: rendition.event_streams.iter().map(event_stream).collect(),
         protection: rendition.protection.as_ref().map(key),
     };
     described(blank, &rendition.media)
@@ -113,6 +114,10 @@ fn available(rendition: &model::Rendition) -> Vec<[u32; 2]> {
         None if rendition.segments.is_empty() => Vec::new(),
         None => vec![[1, rendition.last()]],
     }
+}
+
+fn event_stream(stream: &model::EventStream) -> EventStream {
+    EventStream { scheme: stream.scheme.clone(), value: stream.value.clone() }
 }
 
 fn key(protected: &Protected) -> Key {
