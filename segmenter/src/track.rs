@@ -53,7 +53,8 @@ impl fmt::Display for Kind {
 /// What an edit list amounts to (8.6.6), in ticks of the track.
 ///
 /// Empty edits at its head delay the track; the first edit that is not empty, with those that go on where it ends, says
-/// which part of the media is shown. Anything more (loops, pauses, other speeds) can't be told in a CMAF track.
+/// which part of the media is shown. Where more follow (cuts, loops, pauses), the samples of the track already are in the order
+/// and at the times they ask for, if that can be; other speeds can't be told in a CMAF track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edits {
     /// How long nothing is shown at first.

@@ -4,6 +4,7 @@
 
 mod browser;
 mod cli;
+mod edits;
 mod layers;
 mod media;
 mod real;

@@ -89,7 +89,7 @@ fn late(bytes: &[u8]) -> f64 {
 }
 
 /// Reads all audio and video of a file or playlist.
-fn read(path: &Path, options: &[&str]) -> Result<Vec<Stream>, String> {
+pub(crate) fn read(path: &Path, options: &[&str]) -> Result<Vec<Stream>, String> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json", "-show_data_hash", "md5"])
         .args(["-show_entries", "packet=codec_type,stream_index,pts_time,flags,data_hash"])

@@ -13,6 +13,7 @@ mod events;
 pub(crate) mod film;
 mod groups;
 pub mod language;
+mod montage;
 mod moof;
 mod movie;
 mod tables;

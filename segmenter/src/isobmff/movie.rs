@@ -7,10 +7,11 @@ use super::boxes::{Fields, FourCc, Header, child, children};
 use super::builder::JoinError;
 use super::codec::{self, SampleEntry};
 use super::columns::Aux;
+use super::edits::EditList;
 use super::event::Event;
 use super::moof::{Defaults, Fragments};
 use super::tables::{SampleTable, TableError};
-use super::{edits, encryption, language};
+use super::{encryption, language, montage};
 use crate::bytes::ByteRange;
 use crate::isobmff::Track;
 use crate::time::Timescale;
@@ -126,18 +127,22 @@ impl Movie {
             events: Vec::new(),
             lost_events: 0,
         };
-        let mut aux = Vec::new();
+        let (mut lists, mut aux) = (Vec::new(), Vec::new());
         let chapters = chapter_tracks(&body);
         for trak in children(&body).filter(|child| child.code.0 == *b"trak") {
             match read_track(&body.slice_ref(trak.body), timescale, &chapters)? {
-                Ok((track, place)) => {
+                Ok((track, list, place)) => {
                     movie.tracks.push(track);
+                    lists.push(list);
                     aux.extend(place);
                 }
                 Err(skipped) => movie.skipped.push(skipped),
             }
         }
         movie.fragmented |= movie.tracks.iter().all(|track| track.table.is_empty());
+        if !movie.fragmented {
+            movie.tracks.iter_mut().zip(&lists).for_each(|(track, list)| track.follow(list));
+        }
         let fragments = movie.fragmented.then(|| movie.fragments(mvex.unwrap_or(&[]), len)).transpose()?;
         Ok(Moov { movie, fragments, aux })
     }
@@ -184,6 +189,20 @@ impl Movie {
     pub fn weight(&self) -> usize {
         let tables: usize = self.tracks.iter().map(|track| track.table.weight()).sum();
         tables + self.events.iter().map(Event::weight).sum::<usize>()
+    }
+}
+
+impl MovieTrack {
+    /// Puts the samples where an edit list of several parts wants them, if that can be.
+    fn follow(&mut self, list: &EditList) {
+        let entry = self.track.entry();
+        // What decryption needs is told by the places samples have in the source.
+        let is_clear = entry.is_some_and(|entry| entry.codec.protection.is_none());
+        let can = is_clear && list.moves_samples();
+        let made = can.then(|| montage::assemble(&list.parts, &self.table, self.track.kind)).flatten();
+        if let Some((table, edits)) = made {
+            (self.table, self.track.edits) = (table, edits);
+        }
     }
 }
 
@@ -239,7 +258,7 @@ fn chapter_tracks(moov: &[u8]) -> Vec<u32> {
     found
 }
 
-type Read = Result<(MovieTrack, Option<AuxPlace>), Skipped>;
+type Read = Result<(MovieTrack, EditList, Option<AuxPlace>), Skipped>;
 
 fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, MovieError> {
     let broken = |code: &[u8; 4]| MovieError::Broken(FourCc(*code));
@@ -277,17 +296,10 @@ fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, 
     let table =
         SampleTable::read(&trak.slice_ref(stbl)).map_err(|source| MovieError::Table { track: id, source })?;
     let aux = aux_place(id, stbl, first, table.len());
-    let track = Track {
-        id,
-        kind: first.codec.kind(),
-        timescale,
-        language,
-        name,
-        edits: edits::read(trak, movie, timescale),
-        entries,
-        display,
-    };
-    Ok(Ok((MovieTrack { track, table }, aux)))
+    let list = EditList::read(trak, movie, timescale);
+    let (kind, edits) = (first.codec.kind(), list.first());
+    let track = Track { id, kind, timescale, language, name, edits, entries, display };
+    Ok(Ok((MovieTrack { track, table }, list, aux)))
 }
 
 /// `tkhd` (8.3.2).

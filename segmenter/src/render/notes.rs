@@ -43,7 +43,8 @@ impl fmt::Display for Note {
             Self::EditsIgnored { track, edits } => {
                 write!(
                     f,
-                    "track {track}: {edits} entries of its edit list (loops, pauses, other speeds) are not followed"
+                    "track {track}: {edits} entries of its edit list (other speeds, or parts that begin or end where only \
+                     decoding can) are not followed"
                 )
             }
             Self::EventsLost { events } => {
