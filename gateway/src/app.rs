@@ -20,6 +20,7 @@ use crate::http::{self, Gateway, Limits};
 use crate::index::{self, Index};
 use crate::ingest::{Arrivals, Folders, Settings};
 use crate::playback::{Ground, Playback, Room};
+use crate::retention::Retention;
 use crate::source::Sources;
 use crate::task::{self, Tasks};
 
@@ -68,6 +69,8 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     let gateway = build(config, found, &tasks);
     let ingest = Arc::clone(&gateway.ingest);
     tasks.spawn_until_stop(async move { ingest.run().await });
+    let retention = Arc::clone(&gateway.retention);
+    tasks.spawn_until_stop(async move { retention.run().await });
     let arrivals = Arrivals::new(
         Arc::clone(&gateway.index),
         Arc::clone(&gateway.sources),
@@ -93,7 +96,11 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
         ended = task::asked_to_end() => ended?,
         () = tasks.stopping() => {}
     }
-    match tasks.shutdown(config.http.shutdown.0).await {
+    let left = tasks.shutdown(config.http.shutdown.0).await;
+    if let Err(error) = gateway.retention.write_down().await {
+        warn!(%error, "when media were used last is forgotten");
+    }
+    match left {
         0 => info!("gateway ended"),
         left => warn!(left, "gateway ended, breaking off requests that took too long"),
     }
@@ -114,6 +121,7 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
         stale: Arc::clone(&stale),
         sources: Arc::clone(&sources),
         patience,
+        spans: config.retention.clone(),
     };
     let room = Room { hot: config.cache.hot.0, tables: config.cache.tables.0 };
     let settings = Settings {
@@ -123,12 +131,21 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
         rescan: config.watch.rescan.0,
         at_once: std::thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(2, 8),
     };
+    let events = Arc::new(Events::new(&Clock::default()));
+    let retention = Retention::new(
+        Arc::clone(&index),
+        Arc::clone(&sources),
+        Arc::clone(&events),
+        Clock::default(),
+        config.retention.clone(),
+    );
     Arc::new(Gateway {
+        retention: Arc::new(retention),
         playback: Arc::new(Playback::new(ground, room)),
         ingest: Arc::new(Folders::new(Arc::clone(&index), settings, stale)),
         index,
         sources,
-        events: Arc::new(Events::new(&Clock::default())),
+        events,
         patience,
         folders,
         counts: http::Counts::default(),

@@ -16,6 +16,7 @@ pub mod index;
 pub mod ingest;
 pub mod playback;
 pub mod ranges;
+pub mod retention;
 pub mod source;
 pub mod store;
 pub mod task;

@@ -49,7 +49,7 @@ const GATEWAY: House = House {
         &["id", "title", "config", "clock", "task", "ranges"],
         &["index", "store"],
         &["cache", "source", "timeline", "events", "jobs"],
-        &["ingest", "playback", "broadcast", "provider", "live", "chat", "audience", "stage"],
+        &["ingest", "playback", "retention", "broadcast", "provider", "live", "chat", "audience", "stage"],
         &["http", "tasks", "cli"],
         &["app", "main"],
     ],

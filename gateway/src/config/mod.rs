@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::title::Type;
 pub use load::Error;
+
 pub use size::Size;
 pub use span::Span;
 
@@ -160,6 +162,17 @@ impl Default for Store {
     fn default() -> Self {
         let quota = 10 << 30;
         Self { quota: Size(quota), share: Size(quota / 2), chunk: Size(4 << 20), sync: Sync::Full }
+    }
+}
+
+impl Retention {
+    /// How long a medium of this type stays after it was last used.
+    pub fn of(&self, kind: Option<Type>) -> Duration {
+        match kind {
+            Some(Type::Movie) => self.movie.0,
+            Some(Type::Tv) => self.tv.0,
+            None => self.other.0,
+        }
     }
 }
 

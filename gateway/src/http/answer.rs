@@ -135,11 +135,14 @@ fn describe(fields: &mut HeaderMap, head: &Head) {
     if let Ok(etag) = HeaderValue::from_maybe_shared(head.etag.clone()) {
         fields.insert(ETAG, etag);
     }
-    let keep = match head.keep {
-        Keep::Forever => "public, max-age=31536000, immutable",
-        Keep::Ask => "no-cache",
-    };
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+    match head.keep {
+        Keep::Forever => {
+            let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+            fields.insert(CACHE_CONTROL, forever);
+        }
+        Keep::For(seconds) => insert(fields, CACHE_CONTROL, format!("public, max-age={seconds}, immutable")),
+        Keep::Ask => drop(fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"))),
+    }
     if let Some(coding) = head.coding.name() {
         fields.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     }

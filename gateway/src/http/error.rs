@@ -30,6 +30,10 @@ pub(super) enum Kind {
     NoItem,
     /// The medium has other bytes now.
     Stale,
+    /// The medium's time is over.
+    Expired,
+    /// The medium lies in a served folder, which is never changed.
+    NotOurs,
     /// The medium is known, and can't be played.
     NotPlayable,
     /// The address is there, but not for this method.
@@ -61,6 +65,12 @@ impl Kind {
             Self::Stale => {
                 (StatusCode::GONE, "stale_version", "The medium was replaced; fetch its manifest again")
             }
+            Self::Expired => (StatusCode::GONE, "expired", "The medium's time is over"),
+            Self::NotOurs => (
+                StatusCode::CONFLICT,
+                "in_a_folder",
+                "The medium lies in a folder that is served and never changed",
+            ),
             Self::NotPlayable => (StatusCode::NOT_FOUND, "not_playable", "The medium can't be played"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address can only be read")
@@ -153,6 +163,7 @@ impl From<playback::Error> for Problem {
             playback::Error::NoItem(_) => Self::new(Kind::NoItem),
             playback::Error::NotPlayable { reason, .. } => Self::new(Kind::NotPlayable).detail(reason),
             playback::Error::Elsewhere(_) => Self::new(Kind::Elsewhere),
+            playback::Error::Expired(_) => Self::new(Kind::Expired),
             playback::Error::Source { source, .. } => Self::logged(of_source(source), &error),
             playback::Error::Index(_) => Self::logged(Kind::Internal, &error),
             playback::Error::Ending => Self::new(Kind::Ending),

@@ -1,10 +1,12 @@
 //! The list of media, and what is known of one.
 
+use std::time::{Duration, SystemTime};
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::HeaderMap;
-use axum::http::{Method, Uri};
-use axum::response::Response;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use segmenter::manifest::State as MediaState;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,11 @@ use super::answer::json;
 use super::error::{Kind, Problem};
 use super::paging::{self, Address, bad};
 use super::{Shared, tree};
+use crate::clock::Moment;
+use crate::events::Event;
 use crate::id::MediaId;
 use crate::index::{self, Media, Rendition};
+use crate::retention::Retention;
 use crate::title::Type;
 
 /// Which media to list.
@@ -45,9 +50,9 @@ pub(super) struct List {
 
 impl List {
     /// A page of the index; `asked` is the address of such pages without its place in the list.
-    pub(super) fn of(page: index::Page, asked: impl FnOnce() -> Address) -> Self {
+    pub(super) fn of(page: index::Page, retention: &Retention, asked: impl FnOnce() -> Address) -> Self {
         let next = page.next.map(|(key, id)| asked().at(&key, id));
-        Self { items: page.items.into_iter().map(Item::from).collect(), next }
+        Self { items: page.items.into_iter().map(|media| Item::of(media, retention)).collect(), next }
     }
 
     /// Whether it holds nothing.
@@ -72,7 +77,7 @@ pub(super) struct Item {
     season: Option<u32>,
     /// Of an episode.
     episode: Option<u32>,
-    /// `ready` when it can be played, `failed` when it can't.
+    /// `receiving`, `playable` as soon as its timeline is known, `ready` when all is here, `failed`, `expired`.
     #[schema(value_type = String)]
     state: MediaState,
     /// Seconds.
@@ -91,8 +96,10 @@ pub(super) struct Item {
     notes: Vec<String>,
 }
 
-impl From<Media> for Item {
-    fn from(media: Media) -> Self {
+impl Item {
+    /// What is known of a medium, and when it goes.
+    pub(super) fn of(media: Media, retention: &Retention) -> Self {
+        let expires = retention.expires(&media).map(rfc3339);
         Self {
             id: media.id,
             title: media.title.name,
@@ -104,7 +111,7 @@ impl From<Media> for Item {
             duration: media.duration,
             renditions: media.renditions,
             bytes: media.identity.size,
-            expires: None,
+            expires,
             error: media.error,
             notes: media.notes,
         }
@@ -139,7 +146,7 @@ pub(super) async fn list(
         limit,
         ..index::Query::default()
     };
-    let list = List::of(gateway.index.list(query).await?, || asked.address(limit));
+    let list = List::of(gateway.index.list(query).await?, &gateway.retention, || asked.address(limit));
     Ok(json(&method, &headers, &list))
 }
 
@@ -162,7 +169,37 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let (id, _) = tree::split(&uri)?;
     let media = served(&gateway, id).await?;
-    Ok(json(&method, &headers, &Item::from(media)))
+    Ok(json(&method, &headers, &Item::of(media, &gateway.retention)))
+}
+
+/// Delete a medium that was sent to the gateway.
+#[utoipa::path(
+    delete,
+    path = "/v1/media/{id}",
+    tag = "media",
+    params(("id" = String, Path, description = "Id of the medium")),
+    responses(
+        (status = 204, description = "It is gone, with all its bytes"),
+        (status = 404, description = "No such medium", content_type = "application/problem+json"),
+        (status = 409, description = "It lies in a folder that is served, and folders are never changed", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn delete(State(gateway): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let (id, _) = tree::split(&uri)?;
+    if served(&gateway, id).await?.stored().is_none() {
+        return Err(Problem::new(Kind::NotOurs));
+    }
+    if !gateway.sources.remove(id).await? {
+        return Err(Problem::new(Kind::NoMedia));
+    }
+    gateway.playback.forget(id).await;
+    gateway.events.tell(Event::Gone { id, why: "deleted" });
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A moment as JSON has it (RFC 3339).
+fn rfc3339(at: Moment) -> String {
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
 }
 
 /// A medium of a folder that is served now.

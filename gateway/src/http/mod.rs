@@ -17,6 +17,7 @@ mod paging;
 mod player;
 mod range;
 mod server;
+mod storage;
 mod stream;
 mod titles;
 mod tree;
@@ -32,6 +33,7 @@ use crate::events::Events;
 use crate::index::Index;
 use crate::ingest::Folders;
 use crate::playback::Playback;
+use crate::retention::Retention;
 use crate::source::Sources;
 
 pub use health::Counts;
@@ -48,6 +50,8 @@ pub struct Gateway {
     pub ingest: Arc<Folders>,
     /// Those that are kept in chunks.
     pub sources: Arc<Sources>,
+    /// Who keeps house.
+    pub retention: Arc<Retention>,
     /// What happens, for those who listen.
     pub events: Arc<Events>,
     /// How long a request waits for bytes that are still elsewhere.
@@ -72,7 +76,7 @@ fn router(gateway: Shared) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/v1/media", get(media::list))
-        .route("/v1/media/{id}", get(media::show))
+        .route("/v1/media/{id}", get(media::show).delete(media::delete))
         .route("/v1/media/{id}/manifest.json", get(tree::manifest))
         .route("/v1/media/{id}/master.m3u8", get(tree::master))
         .route("/v1/media/{id}/manifest.mpd", get(tree::mpd))
@@ -81,6 +85,7 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/media/{id}/{rendition}/iframes.m3u8", get(tree::iframes))
         .route("/v1/media/{id}/{rendition}/init.mp4", get(tree::init))
         .route("/v1/media/{id}/{rendition}/{segment}", get(tree::segment))
+        .route("/v1/storage", get(storage::storage))
         .route("/v1/titles/{tmdb}", get(titles::find))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{health, media, original, pages, player, titles, tree};
+use super::{health, media, original, pages, player, storage, titles, tree};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,8 @@ use super::{health, media, original, pages, player, titles, tree};
     paths(
         media::list,
         media::show,
+        media::delete,
+        storage::storage,
         titles::find,
         tree::manifest,
         tree::master,

@@ -65,7 +65,7 @@ pub(super) async fn find(
         limit,
         ..index::Query::default()
     };
-    let list = List::of(gateway.index.list(query).await?, || asked.address(tmdb, limit));
+    let list = List::of(gateway.index.list(query).await?, &gateway.retention, || asked.address(tmdb, limit));
     // What lay behind a cursor may have gone since.
     if list.is_empty() && asked.cursor.is_none() {
         return Err(Problem::new(Kind::NoTitle));

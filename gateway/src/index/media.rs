@@ -121,6 +121,25 @@ pub struct Rendition {
     pub language: Option<String>,
 }
 
+/// What decides how long a medium in chunks is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// Which.
+    pub id: MediaId,
+    /// Movie or episode.
+    pub kind: Option<Type>,
+    /// Whether it is arriving, here, or gone.
+    pub state: State,
+    /// When it was last watched or fed, as far as that has been written down.
+    pub used: Moment,
+    /// Whether it stays.
+    pub pinned: bool,
+    /// The broadcaster it is of.
+    pub owner: Option<String>,
+    /// What its chunks take on disk.
+    pub stored: u64,
+}
+
 /// What a look at a folder is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -307,6 +326,26 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
 pub(super) fn held(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Error> {
     let mut statement = connection.prepare_cached("SELECT id FROM media WHERE chunk IS NOT NULL")?;
     let rows = statement.query_map([], |row| id(row, 0))?;
+    rows.collect()
+}
+
+/// What decides how long media are kept.
+pub(super) fn keepings(connection: &Connection) -> Result<Vec<Keeping>, rusqlite::Error> {
+    let sql = "SELECT id, type, state, used, pinned, owner, (SELECT ifnull(sum(stored), 0) FROM chunks WHERE media = id) \
+               FROM media WHERE chunk IS NOT NULL";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let kind: Option<String> = row.get(1)?;
+        Ok(Keeping {
+            id: id(row, 0)?,
+            kind: kind.as_deref().and_then(Type::parse),
+            state: parse(row, 2, &format!("\"{}\"", row.get::<_, String>(2)?))?,
+            used: Moment(row.get::<_, i64>(3)?.cast_unsigned()),
+            pinned: row.get(4)?,
+            owner: row.get(5)?,
+            stored: row.get::<_, i64>(6)?.cast_unsigned(),
+        })
+    })?;
     rows.collect()
 }
 

@@ -27,7 +27,7 @@ use crate::config::Sync;
 use crate::id::{Identity, MediaId, UploadId};
 
 pub use chunks::{Chunk, Extent};
-pub use media::{Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
+pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
 pub use uploads::Upload;
 use writer::Writer;
@@ -170,6 +170,11 @@ impl Index {
     /// Which media are kept in chunks.
     pub async fn held(&self) -> Result<Vec<MediaId>, Error> {
         self.readers.read(media::held).await
+    }
+
+    /// What decides how long each of them is kept.
+    pub async fn keepings(&self) -> Result<Vec<Keeping>, Error> {
+        self.readers.read(media::keepings).await
     }
 
     /// Which of them are still arriving.

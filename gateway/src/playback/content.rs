@@ -64,6 +64,8 @@ impl Coding {
 pub enum Keep {
     /// For ever: it never changes.
     Forever,
+    /// So many seconds: it never changes, but it is not to outlive its medium.
+    For(u32),
     /// It has to ask each time whether it is still so.
     Ask,
 }

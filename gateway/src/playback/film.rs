@@ -22,6 +22,8 @@ use crate::title::Type;
 
 /// How long a film's file is taken to be what it was without looking. The folder's watcher is mostly faster.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What HTTP means by for ever.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Memory that a manifest takes for each segment, about.
 const SEGMENT_WEIGHT: u64 = 160;
 
@@ -32,6 +34,8 @@ pub struct Film {
     labels: Labels,
     open: OpenFilm,
     tag: u64,
+    /// How long its inits and segments may be kept.
+    keep: Keep,
     looked_at: AtomicU64,
     manifest: OnceLock<Arc<Manifest>>,
     /// What is told while bytes are still arriving, and of which of them.
@@ -39,7 +43,14 @@ pub struct Film {
 }
 
 impl Film {
-    pub(super) fn new(known: &Media, open: OpenFilm, target: Duration, clock: &Clock) -> Self {
+    /// `life` is how long the medium stays after it was last used, if it does not stay for ever.
+    pub(super) fn new(
+        known: &Media,
+        open: OpenFilm,
+        target: Duration,
+        life: Option<Duration>,
+        clock: &Clock,
+    ) -> Self {
         let labels = Labels {
             id: known.id.to_string(),
             title: known.title.name.clone(),
@@ -52,6 +63,10 @@ impl Film {
             labels,
             open,
             tag,
+            keep: life.map_or(Keep::Forever, |life| {
+                let seconds = life.min(YEAR).as_secs();
+                u32::try_from(seconds).map_or(Keep::Forever, Keep::For)
+            }),
             looked_at: AtomicU64::new(clock.millis()),
             manifest: OnceLock::new(),
             arriving: Mutex::default(),
@@ -221,7 +236,7 @@ impl Film {
         let head = Head {
             etag: format!("\"{}-{}\"", hex(&digest[..8]), item.tag()).into(),
             media_type,
-            keep: if captions { Keep::Forever } else { Keep::Ask },
+            keep: if captions { self.keep } else { Keep::Ask },
             length: text.len() as u64,
             coding: Coding::Identity,
             varies: !captions,
@@ -243,7 +258,7 @@ impl Film {
                 Some(Kind::Text) => "application/mp4",
                 Some(Kind::Video) | None => "video/mp4",
             },
-            keep: Keep::Forever,
+            keep: self.keep,
             length,
             coding: Coding::Identity,
             varies: false,

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segmenter::manifest::State;
 use segmenter::plan::Options;
 use segmenter::render::Body;
 use tokio::sync::{Notify, Semaphore};
@@ -24,9 +25,10 @@ use tracing::{debug, info};
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::config;
 use crate::id::MediaId;
 use crate::index::{self, Index, Media, Origin};
-use crate::source::{self, Buffers, OpenFilm, Priority, Sources};
+use crate::source::{self, Buffers, OpenFilm, Priority, Sources, Spare};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
@@ -70,6 +72,9 @@ pub enum Error {
         /// Why not.
         source: Arc<source::Error>,
     },
+    /// Its time is over, and nobody can give it back.
+    #[error("the time of medium {0} is over")]
+    Expired(MediaId),
     /// Its bytes are somewhere else, and have not come in time.
     #[error("bytes of medium {0} have not come in time")]
     Elsewhere(MediaId),
@@ -111,6 +116,7 @@ pub struct Playback {
     stale: Arc<Notify>,
     sources: Arc<Sources>,
     patience: Duration,
+    spans: config::Retention,
     films: Cache<MediaId, Film>,
     hot: Cache<Key, Content>,
     room: Room,
@@ -139,12 +145,14 @@ pub struct Ground {
     pub sources: Arc<Sources>,
     /// How long a viewer waits for bytes that are still elsewhere.
     pub patience: Duration,
+    /// How long media stay that are kept in chunks.
+    pub spans: config::Retention,
 }
 
 impl Playback {
     /// With nothing in memory yet.
     pub fn new(ground: Ground, room: Room) -> Self {
-        let Ground { index, folders, options, clock, tasks, stale, sources, patience } = ground;
+        let Ground { index, folders, options, clock, tasks, stale, sources, patience, spans } = ground;
         Self {
             index,
             folders,
@@ -154,6 +162,7 @@ impl Playback {
             stale,
             sources,
             patience,
+            spans,
             films: Cache::new(room.tables),
             hot: Cache::new(room.hot),
             room,
@@ -302,12 +311,15 @@ impl Playback {
             self.stale.notify_one();
         }
         info!(media = %id, read = opened.moov.is_some(), "film opened");
-        Ok(Film::new(&known, opened, self.options.target, &self.clock))
+        Ok(Film::new(&known, opened, self.options.target, None, &self.clock))
     }
 
     /// A film that is kept in chunks, as soon as its timeline is known.
     async fn open_stored(&self, known: &Media) -> Result<Film, Error> {
         let id = known.id;
+        if known.state == State::Expired {
+            self.regain(known).await?;
+        }
         let source = self.sources.get(id).await?.ok_or(Error::NoMedia(id))?;
         let failed = |source| of_source(id, source);
         let kept = self.index.tables(id, known.identity).await?;
@@ -323,11 +335,24 @@ impl Playback {
         let opened =
             blocking(move || OpenFilm::of_stored(source, movie, moov, &options)).await?.map_err(failed)?;
         info!(media = %id, read = opened.moov.is_some(), "film opened");
-        Ok(Film::new(known, opened, self.options.target, &self.clock))
+        let life = self.spans.of(known.title.kind);
+        Ok(Film::new(known, opened, self.options.target, Some(life), &self.clock))
     }
 
-    /// Lets go of a film whose file is not what it was.
-    async fn forget(&self, id: MediaId) {
+    /// A medium whose bytes are gone is on its way again, if somebody can give them back.
+    async fn regain(&self, known: &Media) -> Result<(), Error> {
+        if self.sources.room().spare(known.id).await == Spare::Nothing {
+            return Err(Error::Expired(known.id));
+        }
+        let tables = self.index.tables(known.id, known.identity).await?;
+        self.index.put(Media { state: State::Playable, ..known.clone() }, tables).await?;
+        self.sources.tell();
+        info!(media = %known.id, "medium is wanted back");
+        Ok(())
+    }
+
+    /// Lets go of a film whose source is not what it was.
+    pub async fn forget(&self, id: MediaId) {
         self.films.remove(&id).await;
         self.stale.notify_one();
     }

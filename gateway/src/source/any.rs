@@ -105,7 +105,9 @@ impl Source {
     pub fn current(&self) -> Result<(), Error> {
         match self {
             Self::File(file) => file.current(),
-            Self::Stored(stored) if stored.is_gone() => Err(Error::Deleted(stored.id())),
+            Self::Stored(stored) if stored.is_gone() || stored.here().is_empty() => {
+                Err(Error::Deleted(stored.id()))
+            }
             Self::Stored(_) => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, watch};
 use tracing::{info, warn};
 
 use super::stored::{Ground, Kept};
-use super::{FORMAT, Stored};
+use super::{FORMAT, Room, Stored};
 use crate::clock::Clock;
 use crate::config;
 use crate::id::{Identity, MediaId};
@@ -79,7 +79,7 @@ impl Sources {
         let files = Arc::new(Chunks::open(data, settings.sync)?);
         let quota = Quota::new(settings.quota.0, settings.share.0, index.size());
         let chunk = settings.chunk();
-        let ground = Ground { files, index, quota };
+        let ground = Ground { files, index, quota, room: Arc::default() };
         sweep(&ground).await?;
         Ok(Self { ground, clock, chunk, open: Mutex::default(), changes: watch::Sender::new(0) })
     }
@@ -87,6 +87,11 @@ impl Sources {
     /// How much of the disk is taken.
     pub fn quota(&self) -> &Arc<Quota> {
         &self.ground.quota
+    }
+
+    /// Where space is asked for, and who can give bytes back.
+    pub fn room(&self) -> &Arc<Room> {
+        &self.ground.room
     }
 
     /// Bytes of a chunk of a new source.
@@ -132,11 +137,21 @@ impl Sources {
         Ok(Arc::new(Stored::new(kept, self.ground.clone())))
     }
 
-    /// Makes a source with no byte in it, and its medium, which is `receiving`.
+    /// Makes a source with no byte in it, and its medium, which is `receiving`. Where there is no space, some is made if that can be.
     ///
     /// # Errors
     /// When there is no space, or the index can't be written.
     pub async fn create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
+        match self.try_create(new.clone()).await {
+            Err(CreateError::Refused(Refusal::Full { needed, .. })) => {
+                self.ground.room.make(needed).await;
+                self.try_create(new).await
+            }
+            done => done,
+        }
+    }
+
+    async fn try_create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
         let (id, now) = (MediaId::random(), self.clock.now());
         let owner: Owner = new.owner.as_deref().map(Arc::from);
         // What a medium takes besides its chunks is used from the start.
@@ -199,12 +214,18 @@ impl Sources {
         Ok(true)
     }
 
+    /// The source of a medium, if it is open.
+    pub fn opened_one(&self, id: MediaId) -> Option<Arc<Stored>> {
+        self.open().get(&id).and_then(|cell| cell.get().cloned())
+    }
+
     /// The sources that are open: every one that was read or fed since the start.
     pub fn opened(&self) -> Vec<Arc<Stored>> {
         self.open().values().filter_map(|cell| cell.get().cloned()).collect()
     }
 
-    fn tell(&self) {
+    /// Says that something has changed of which source is arriving.
+    pub fn tell(&self) {
         self.changes.send_modify(|count| *count += 1);
     }
 

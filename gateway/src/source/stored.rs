@@ -7,7 +7,7 @@
 //! The first read of a chunk in the life of the program checks its sum: a disk that rots is noticed when it matters and not by reading
 //! everything at each start. A chunk that is not what it was is put aside, and its bytes are wanted again as if they had never come.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use segmenter::bytes::{ByteRange, Span};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tracing::warn;
 
 use super::wants::{Wants, then_the_rest};
-use super::{Error, Priority};
+use super::{Error, Priority, Room};
 use crate::clock::Moment;
 use crate::id::{Identity, MediaId};
 use crate::index::{self, Chunk, Index};
@@ -102,6 +103,7 @@ pub(super) struct Ground {
     pub(super) files: Arc<Chunks>,
     pub(super) index: Arc<Index>,
     pub(super) quota: Arc<Quota>,
+    pub(super) room: Arc<Room>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,8 @@ struct State {
     here: Ranges,
     kept: Ranges,
     sums: BTreeMap<u32, Sum>,
+    /// When chunks were last read or written, in the life of this program.
+    touched: HashMap<u32, Moment>,
     /// Chunks whose bytes have been compared with their sum, or were summed just now.
     checked: HashSet<u32>,
     /// Chunks with bytes that are not kept.
@@ -173,6 +177,7 @@ impl Stored {
             kept: here.clone(),
             here,
             sums: kept.chunks.iter().filter_map(|stored| Some((stored.number, stored.sum?))).collect(),
+            touched: HashMap::new(),
             checked: HashSet::new(),
             dirty: BTreeSet::new(),
             open: Vec::new(),
@@ -358,7 +363,7 @@ impl Stored {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let range = span.range();
         let (overlap, missing) = {
-            let mut state = self.state();
+            let state = self.state();
             if state.gone {
                 return Err(WriteError::Gone(self.id));
             }
@@ -370,11 +375,11 @@ impl Stored {
             }
             let overlap: Vec<_> = state.here.within(range).collect();
             let missing: Vec<_> = state.here.missing(range).collect();
-            if !missing.is_empty() {
-                self.make_room(&mut state, range)?;
-            }
             (overlap, missing)
         };
+        if !missing.is_empty() {
+            self.make_room(range)?;
+        }
         let slice = |part: ByteRange| {
             let at = |byte: u64| usize::try_from(byte - range.start).unwrap_or(usize::MAX);
             &span.bytes[at(part.start)..at(part.end)]
@@ -393,7 +398,18 @@ impl Stored {
     }
 
     /// Sees to it that as much is promised as a write will use.
-    fn make_room(&self, state: &mut State, range: ByteRange) -> Result<(), WriteError> {
+    fn make_room(&self, range: ByteRange) -> Result<(), WriteError> {
+        match (self.promise(range), Handle::try_current()) {
+            (Err(WriteError::Refused(Refusal::Full { needed, .. })), Ok(runtime)) => {
+                runtime.block_on(self.ground.room.make(needed));
+                self.promise(range)
+            }
+            (done, _) => done,
+        }
+    }
+
+    fn promise(&self, range: ByteRange) -> Result<(), WriteError> {
+        let state = &mut *self.state();
         let mut after = state.here.clone();
         after.insert(range);
         if after.pieces() > PIECES {
@@ -466,6 +482,8 @@ impl Stored {
                 state.sums.insert(chunk.number, sum);
                 state.checked.insert(chunk.number);
             }
+            let used = self.used();
+            state.touched.insert(chunk.number, used);
         }
         drop(state);
         self.tell();
@@ -516,8 +534,13 @@ impl Stored {
     /// When they are not all here.
     pub fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
         let range = ByteRange::at(offset, buffer.len() as u64);
-        if !self.has(range) {
-            return Err(Error::Elsewhere(self.id));
+        {
+            let mut state = self.state();
+            if !state.here.contains(range) {
+                return Err(Error::Elsewhere(self.id));
+            }
+            let used = self.used();
+            state.touched.extend(self.by_chunk(range).map(|(number, _)| (number, used)));
         }
         let mut rest = buffer;
         for (number, part) in self.by_chunk(range) {
@@ -591,6 +614,7 @@ impl Stored {
             state.kept.remove(range);
             state.sums.remove(number);
             state.checked.remove(number);
+            state.touched.remove(number);
             state.dirty.remove(number);
             state.open.retain(|(open, _)| open != number);
         }
@@ -638,6 +662,22 @@ impl Stored {
     /// What it takes on disk.
     pub fn stored(&self) -> u64 {
         cost(&self.state().here, self.chunk)
+    }
+
+    /// The chunks of which something is here, what each takes on disk, and when it was last read or written: not since the program
+    /// started if it says `None`.
+    pub fn chunks(&self) -> Vec<(u32, u64, Option<Moment>)> {
+        let state = self.state();
+        let numbers: BTreeSet<u32> =
+            state.here.iter().flat_map(|range| self.by_chunk(range).map(|(number, _)| number)).collect();
+        let stored = |number: u32| {
+            let here: Ranges = state.here.within(ByteRange::at(self.start(number), self.chunk)).collect();
+            cost(&here, self.chunk)
+        };
+        numbers
+            .into_iter()
+            .map(|number| (number, stored(number), state.touched.get(&number).copied()))
+            .collect()
     }
 
     /// Says that somebody feeds it, as long as what is returned is held.
