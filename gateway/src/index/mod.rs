@@ -288,4 +288,29 @@ mod tests {
         index.remove(films.iter().map(|film| film.id).collect()).await.unwrap();
         assert!(index.known("/films".into()).await.unwrap().is_empty());
     }
+
+    #[tokio::test]
+    async fn a_database_that_is_none_is_told_and_left_as_it_is() {
+        let place = tempfile::tempdir().unwrap();
+        let garbage = vec![0x5a; 8192];
+        fs::write(place.path().join(DATABASE), &garbage).unwrap();
+        assert!(matches!(Index::open(place.path(), Sync::Process), Err(Error::Damaged(_))));
+        assert_eq!(fs::read(place.path().join(DATABASE)).unwrap(), garbage);
+    }
+
+    #[tokio::test]
+    async fn while_somebody_else_writes_reading_goes_on_and_writing_waits() {
+        let place = tempfile::tempdir().unwrap();
+        let index = Arc::new(Index::open(place.path(), Sync::Process).unwrap());
+        let film = film("/films/a.mp4");
+        index.put(film.clone(), None).await.unwrap();
+        let other = Connection::open(place.path().join(DATABASE)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; UPDATE media SET format = 77").unwrap();
+        let (waiting, id) = (Arc::clone(&index), film.id);
+        let removal = tokio::spawn(async move { waiting.remove(vec![id]).await });
+        assert_eq!(index.media(id).await.unwrap(), Some(film));
+        other.execute_batch("COMMIT").unwrap();
+        removal.await.unwrap().unwrap();
+        assert_eq!(index.media(id).await.unwrap(), None);
+    }
 }

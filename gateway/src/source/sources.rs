@@ -77,7 +77,7 @@ impl Sources {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let files = Arc::new(Chunks::open(data, settings.sync)?);
-        let quota = Quota::new(settings.quota.0, settings.share.0, index.size());
+        let quota = Quota::new(settings.quota.0, settings.share.0, index.size(), data);
         let chunk = settings.chunk();
         let ground = Ground { files, index, quota, room: Arc::default() };
         sweep(&ground).await?;
@@ -143,7 +143,7 @@ impl Sources {
     /// When there is no space, or the index can't be written.
     pub async fn create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
         match self.try_create(new.clone()).await {
-            Err(CreateError::Refused(Refusal::Full { needed, .. })) => {
+            Err(CreateError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })) => {
                 self.ground.room.make(needed).await;
                 self.try_create(new).await
             }

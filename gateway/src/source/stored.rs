@@ -400,7 +400,10 @@ impl Stored {
     /// Sees to it that as much is promised as a write will use.
     fn make_room(&self, range: ByteRange) -> Result<(), WriteError> {
         match (self.promise(range), Handle::try_current()) {
-            (Err(WriteError::Refused(Refusal::Full { needed, .. })), Ok(runtime)) => {
+            (
+                Err(WriteError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })),
+                Ok(runtime),
+            ) => {
                 runtime.block_on(self.ground.room.make(needed));
                 self.promise(range)
             }

@@ -254,3 +254,49 @@ proptest! {
         });
     }
 }
+
+/// A disk of its own, so small that it fills; `None` where mounting one is not allowed.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(bytes: u64) -> Option<Self> {
+        let place = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "segue-test"])
+            .arg(place.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(place))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_with_numbers_goes_on_reading_and_heals() {
+    let Some(disk) = SmallDisk::mount(4 << 20) else {
+        eprintln!("not shown here: mounting a small disk needs root");
+        return;
+    };
+    let sources = start(disk.0.path(), 1 << 30).await;
+    let source = sources.create(new(Some(1 << 20))).await.unwrap();
+    write(&source, content(at(0, 2 * CHUNK))).await.unwrap();
+    source.keep().await.unwrap();
+    let too_large = sources.create(new(Some(64 << 20))).await.unwrap_err();
+    assert!(matches!(too_large, CreateError::Refused(Refusal::Disk { disk, .. }) if disk < 4 << 20));
+    // Somebody else fills the disk, though space was promised.
+    let ballast = disk.0.path().join("ballast");
+    let filled = std::fs::write(&ballast, vec![1; 4 << 20]);
+    assert!(filled.is_err(), "the disk is larger than it was made");
+    let refused = write(&source, content(at(4 * CHUNK, 4 * CHUNK))).await;
+    assert!(matches!(refused, Err(WriteError::DiskFull)), "{refused:?}");
+    assert_eq!(read(&source, at(0, 2 * CHUNK)).await.unwrap(), content(at(0, 2 * CHUNK)).bytes);
+    std::fs::remove_file(ballast).unwrap();
+    write(&source, content(at(4 * CHUNK, 4 * CHUNK))).await.unwrap();
+    source.keep().await.unwrap();
+    assert!(source.kept().contains(at(4 * CHUNK, 4 * CHUNK)));
+}

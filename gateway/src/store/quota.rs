@@ -6,9 +6,11 @@
 //! too little, for the quota is never to be passed, not even for a moment.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::statvfs;
 use serde::Serialize;
 
 /// Who takes space: the id of a broadcaster, or nobody in particular.
@@ -28,6 +30,8 @@ pub struct Quota {
     share: u64,
     /// Kept up by the index.
     index: Arc<AtomicU64>,
+    /// A folder on the disk that is filled.
+    folder: PathBuf,
     counts: Mutex<Counts>,
 }
 
@@ -52,6 +56,8 @@ pub struct Usage {
     pub index: u64,
     /// Bytes that may be sent now.
     pub free: u64,
+    /// Bytes that the disk has room for, which others may fill too.
+    pub disk: u64,
 }
 
 /// Told to one who asks for more than there is.
@@ -73,6 +79,14 @@ pub enum Refusal {
         /// What is taken.
         usage: Usage,
     },
+    /// The quota has room, but the disk has not.
+    #[error("{needed} bytes are needed and the disk has room for {disk}")]
+    Disk {
+        /// Bytes asked for.
+        needed: u64,
+        /// Bytes that the disk has room for.
+        disk: u64,
+    },
     /// It does not fit into what one broadcaster may take.
     #[error("{needed} bytes are needed; {used} of the {share} that one broadcaster may take are taken")]
     Share {
@@ -86,9 +100,10 @@ pub enum Refusal {
 }
 
 impl Quota {
-    /// At most `limit` bytes in all, and `share` for each owner. `index` is what the index takes, and is kept up by it.
-    pub fn new(limit: u64, share: u64, index: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { limit, share, index, counts: Mutex::default() })
+    /// At most `limit` bytes in all, and `share` for each owner. `index` is what the index takes, and is kept up by it; `folder` lies on
+    /// the disk that is filled.
+    pub fn new(limit: u64, share: u64, index: Arc<AtomicU64>, folder: &Path) -> Arc<Self> {
+        Arc::new(Self { limit, share, index, folder: folder.to_owned(), counts: Mutex::default() })
     }
 
     /// What is on disk already when the gateway starts, reserved by nobody.
@@ -130,13 +145,15 @@ impl Quota {
     fn usage_of(&self, counts: &Counts) -> Usage {
         let Counts { used, reserved, .. } = *counts;
         let index = self.index.load(Ordering::Relaxed);
-        Usage {
-            quota: self.limit,
-            used,
-            reserved,
-            index,
-            free: self.limit.saturating_sub(used + reserved + index),
-        }
+        // What is promised is not written yet, so the disk still shows it as room.
+        let disk = self.disk().saturating_sub(reserved);
+        let free = self.limit.saturating_sub(used + reserved + index).min(disk);
+        Usage { quota: self.limit, used, reserved, index, free, disk }
+    }
+
+    /// Bytes that the disk has room for; no bound if it doesn't say.
+    fn disk(&self) -> u64 {
+        statvfs(&self.folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -183,6 +200,9 @@ impl Reservation {
         }
         let mut counts = self.quota.counts();
         let usage = self.quota.usage_of(&counts);
+        if bytes > usage.disk {
+            return Err(Refusal::Disk { needed: bytes, disk: usage.disk });
+        }
         if bytes > usage.free {
             return Err(Refusal::Full { needed: bytes, usage });
         }
@@ -237,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_is_promised_to_one_is_not_promised_to_another() {
-        let quota = Quota::new(100, 100, Arc::default());
+        let quota = Quota::new(100, 100, Arc::default(), Path::new("/"));
         let first = quota.reserve(60, &None).unwrap();
         assert!(
             matches!(quota.reserve(60, &None), Err(Refusal::Full { needed: 60, usage }) if usage.free == 40)
@@ -249,11 +269,12 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_taken_until_it_is_given_back() {
-        let quota = Quota::new(100, 100, Arc::default());
+        let quota = Quota::new(100, 100, Arc::default(), Path::new("/"));
         let mut reservation = quota.reserve(60, &of("a")).unwrap();
         assert!(reservation.spend(50) && !reservation.spend(11));
         drop(reservation);
-        assert_eq!(quota.usage(), Usage { quota: 100, used: 50, free: 50, ..Usage::default() });
+        let usage = quota.usage();
+        assert_eq!((usage.used, usage.reserved, usage.free), (50, 0, 50));
         assert_eq!(quota.owners(), [("a".into(), 50)]);
         quota.give_back(50, &of("a"));
         assert!(quota.usage().free == 100 && quota.owners().is_empty());
@@ -261,7 +282,7 @@ mod tests {
 
     #[test]
     fn one_broadcaster_takes_no_more_than_its_share_and_the_index_counts() {
-        let quota = Quota::new(100, 40, Arc::new(10.into()));
+        let quota = Quota::new(100, 40, Arc::new(10.into()), Path::new("/"));
         let _first = quota.reserve(30, &of("a")).unwrap();
         let refused = quota.reserve(20, &of("a")).unwrap_err();
         assert_eq!(refused, Refusal::Share { needed: 20, used: 30, share: 40 });
@@ -271,7 +292,7 @@ mod tests {
 
     #[test]
     fn many_at_once_never_get_more_than_there_is() {
-        let quota = Quota::new(1000, 1000, Arc::default());
+        let quota = Quota::new(1000, 1000, Arc::default(), Path::new("/"));
         let got: u64 = std::thread::scope(|scope| {
             let tries: Vec<_> = (0..32)
                 .map(|_| {
