@@ -75,7 +75,7 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
         Arc::clone(&gateway.index),
         Arc::clone(&gateway.sources),
         Arc::clone(&gateway.events),
-        Options { target: config.target.0 },
+        (Options { target: config.target.0 }, config.store.form),
         tasks.clone(),
     );
     tasks.spawn_until_stop(arrivals.run());

@@ -69,6 +69,19 @@ pub struct Store {
     pub chunk: Size,
     /// What acknowledged bytes survive.
     pub sync: Sync,
+    /// What a medium is kept as once all of it is here.
+    pub form: Form,
+}
+
+/// What a medium is kept as once all of it is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Chunks of its source: segments are made of them when they are asked for.
+    #[default]
+    Chunks,
+    /// Its segments, and what of the source is in none of them: the source is put together of both when it is asked for.
+    Segments,
 }
 
 /// What a write survives.
@@ -161,7 +174,13 @@ impl Store {
 impl Default for Store {
     fn default() -> Self {
         let quota = 10 << 30;
-        Self { quota: Size(quota), share: Size(quota / 2), chunk: Size(4 << 20), sync: Sync::Full }
+        Self {
+            quota: Size(quota),
+            share: Size(quota / 2),
+            chunk: Size(4 << 20),
+            sync: Sync::Full,
+            form: Form::Chunks,
+        }
     }
 }
 

@@ -331,8 +331,8 @@ pub(super) fn held(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Er
 
 /// What decides how long media are kept.
 pub(super) fn keepings(connection: &Connection) -> Result<Vec<Keeping>, rusqlite::Error> {
-    let sql = "SELECT id, type, state, used, pinned, owner, (SELECT ifnull(sum(stored), 0) FROM chunks WHERE media = id) \
-               FROM media WHERE chunk IS NOT NULL";
+    let sql = "SELECT id, type, state, used, pinned, owner, (SELECT ifnull(sum(stored), 0) FROM chunks WHERE media = id) + \
+               ifnull((SELECT stored FROM sealed WHERE media = id), 0) FROM media WHERE chunk IS NOT NULL";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {
         let kind: Option<String> = row.get(1)?;

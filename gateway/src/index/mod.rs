@@ -10,6 +10,7 @@ mod chunks;
 mod media;
 mod reader;
 mod schema;
+mod sealed;
 mod tables;
 mod uploads;
 mod writer;
@@ -29,6 +30,7 @@ use crate::id::{Identity, MediaId, UploadId};
 pub use chunks::{Chunk, Extent};
 pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
+pub use sealed::Seal;
 pub use uploads::Upload;
 use writer::Writer;
 
@@ -203,6 +205,26 @@ impl Index {
     /// Takes chunks out; their files are litter from when this returns.
     pub async fn remove_chunks(&self, id: MediaId, numbers: Vec<u32>) -> Result<(), Error> {
         self.writer.write(move |connection| chunks::remove(connection, id, &numbers)).await
+    }
+
+    /// What a medium's sealed form takes on disk; `None` if it has none.
+    pub async fn sealed(&self, id: MediaId) -> Result<Option<Seal>, Error> {
+        self.readers.read(move |connection| sealed::get(connection, id)).await
+    }
+
+    /// Every medium that has a sealed form, and what that takes on disk.
+    pub async fn seals(&self) -> Result<Vec<(MediaId, Seal)>, Error> {
+        self.readers.read(sealed::all).await
+    }
+
+    /// Publishes the sealed form of a medium in the place of its chunks, whose files are litter from when this returns.
+    pub async fn seal(&self, id: MediaId, seal: Seal) -> Result<(), Error> {
+        self.writer.write(move |connection| sealed::put(connection, id, &seal)).await
+    }
+
+    /// Takes the sealed form of a medium out; its files are litter from when this returns.
+    pub async fn unseal(&self, id: MediaId) -> Result<(), Error> {
+        self.writer.write(move |connection| sealed::remove(connection, id)).await
     }
 
     /// An upload; `None` if there is none of this id.

@@ -91,6 +91,11 @@ const STEPS: [&str; 3] = [
         sum BLOB,
         PRIMARY KEY (media, number)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sealed (
+        media TEXT PRIMARY KEY REFERENCES media (id) ON DELETE CASCADE,
+        stored INTEGER NOT NULL,
+        digest BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE uploads (
         id TEXT PRIMARY KEY,
         media TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,

@@ -12,6 +12,7 @@ use segmenter::render::Presentation;
 use tracing::{info, warn};
 
 use super::describe::{describe, worth_keeping};
+use crate::config::Form;
 use crate::events::{Event, Events};
 use crate::id::MediaId;
 use crate::index::{self, Index, Media};
@@ -30,6 +31,7 @@ pub struct Arrivals {
     sources: Arc<Sources>,
     events: Arc<Events>,
     options: Options,
+    form: Form,
     tasks: Tasks,
     followed: Mutex<HashSet<MediaId>>,
 }
@@ -40,10 +42,10 @@ impl Arrivals {
         index: Arc<Index>,
         sources: Arc<Sources>,
         events: Arc<Events>,
-        options: Options,
+        (options, form): (Options, Form),
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self { index, sources, events, options, tasks, followed: Mutex::default() })
+        Arc::new(Self { index, sources, events, options, form, tasks, followed: Mutex::default() })
     }
 
     /// Follows what is arriving now and what will. Never returns.
@@ -136,7 +138,23 @@ impl Arrivals {
         self.index.put(media.clone(), tables).await?;
         info!(media = %media.id, "medium is all here");
         self.tell(&media);
+        if self.form == Form::Segments {
+            self.seal(source).await;
+        }
         Ok(())
+    }
+
+    /// Keeps a medium as segments from now on. If that can't be done it stays as it is, which is as good for all but the disk.
+    async fn seal(&self, source: &Arc<Stored>) {
+        let read = source::read_arriving(source, FOR_EVER).await;
+        let Ok((movie, _)) = read else { return };
+        let (options, length) = (self.options.clone(), source.identity().size);
+        let planned = tokio::task::spawn_blocking(move || Presentation::new(movie, length, &options)).await;
+        let Ok(Ok(presentation)) = planned else { return };
+        match source.seal(presentation, self.options.target).await {
+            Ok(()) => info!(media = %source.id(), "medium is kept as segments"),
+            Err(error) => warn!(media = %source.id(), %error, "medium stays in chunks"),
+        }
     }
 
     async fn failed(&self, source: &Arc<Stored>, reason: &str) -> Result<(), index::Error> {

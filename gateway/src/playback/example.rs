@@ -1,10 +1,10 @@
 //! A small film for tests, written by hand: one H.264 track, twelve samples of a second, a keyframe every four, junk between them.
 
 /// Samples of the film.
-pub(super) const SAMPLES: usize = 12;
+pub(crate) const SAMPLES: usize = 12;
 
 /// A film whose samples are filled with `fill` and up.
-pub(super) fn film(fill: u8) -> Vec<u8> {
+pub(crate) fn film(fill: u8) -> Vec<u8> {
     let mut film = boxed(b"ftyp", &[b"isom\0\0\0\x01isom"]);
     let start = film.len() + 8;
     let (mut media, mut places) = (Vec::new(), Vec::new());
@@ -19,7 +19,7 @@ pub(super) fn film(fill: u8) -> Vec<u8> {
 }
 
 /// Bytes of a sample.
-pub(super) fn size(number: usize) -> usize {
+pub(crate) fn size(number: usize) -> usize {
     100 + number * 7
 }
 

@@ -34,6 +34,8 @@ pub struct Film {
     labels: Labels,
     open: OpenFilm,
     tag: u64,
+    /// How long its segments should be.
+    target: Duration,
     /// How long its inits and segments may be kept.
     keep: Keep,
     looked_at: AtomicU64,
@@ -63,6 +65,7 @@ impl Film {
             labels,
             open,
             tag,
+            target,
             keep: life.map_or(Keep::Forever, |life| {
                 let seconds = life.min(YEAR).as_secs();
                 u32::try_from(seconds).map_or(Keep::Forever, Keep::For)
@@ -117,6 +120,13 @@ impl Film {
             Some(Body::Captions(captions)) => captions.places,
             None => Vec::new(),
         }
+    }
+
+    /// A segment that lies ready in a file. Blocks.
+    pub(super) fn ready_made(&self, rendition: u16, number: u32) -> Option<Bytes> {
+        let stored = self.open.file.stored()?;
+        let output = self.open.presentation.renditions().get(usize::from(rendition))?;
+        stored.segment(output.id(), number, self.target).map(Bytes::from)
     }
 
     /// Whether the bytes are here that an item is made of.

@@ -5,7 +5,7 @@
 
 mod content;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 mod film;
 mod item;
 mod passing;
@@ -434,6 +434,9 @@ fn make(film: &Film, item: Item, buffers: &Buffers) -> Result<Option<Content>, s
         Item::Init { rendition } => Some(film.media(item, open.presentation.init(rendition.into()))),
         Item::Segment { rendition, number } => match open.presentation.segment(rendition.into(), number) {
             Some(Body::Media(recipe)) => {
+                if let Some(bytes) = film.ready_made(rendition, number) {
+                    return Ok(Some(film.media(item, bytes)));
+                }
                 Some(film.media(item, source::gather(&open.file, &recipe, buffers)?))
             }
             Some(Body::Captions(captions)) => Some(film.text(item, film.captions(&captions)?)),

@@ -218,7 +218,6 @@ impl Retention {
         let Some(source) = self.sources.get(id).await? else { return Ok(()) };
         let Some(mut media) = self.index.media(id).await? else { return Ok(()) };
         info!(media = %id, title = media.title.name, why, "medium is taken away");
-        let numbers = source.chunks().into_iter().map(|(number, ..)| number).collect();
         media.state = State::Expired;
         // A file that holds no film need not be remembered as one that did.
         if media.error.is_some() || media.identity.size == 0 {
@@ -229,7 +228,7 @@ impl Retention {
         let tables = self.index.tables(id, media.identity).await?;
         self.index.put(media.clone(), tables).await?;
         source.release();
-        source.remove_chunks(numbers).await?;
+        source.clear().await?;
         self.events.tell(Event::Media { id, title: media.title.name, state: media.state, error: None });
         Ok(())
     }

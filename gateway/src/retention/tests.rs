@@ -33,6 +33,7 @@ impl House {
             share: Size(13 * MEBI),
             chunk: Size(MEBI / 4),
             sync: Sync::Process,
+            form: config::Form::Chunks,
         };
         let sources = Sources::start(Arc::clone(&index), data.path(), &store, clock.clone()).await.unwrap();
         let sources = Arc::new(sources);

@@ -9,13 +9,14 @@ use segmenter::manifest::State;
 use tokio::sync::{OnceCell, watch};
 use tracing::{info, warn};
 
+use super::sealed::Sealed;
 use super::stored::{Ground, Kept};
 use super::{FORMAT, Room, Stored};
 use crate::clock::Clock;
 use crate::config;
 use crate::id::{Identity, MediaId};
 use crate::index::{self, Index, Media, Origin};
-use crate::store::{Chunks, MEDIUM, Owner, Quota, Refusal};
+use crate::store::{Chunks, MEDIUM, Owner, Quota, Refusal, Segments};
 use crate::title::Title;
 
 /// Why a source can't be made.
@@ -79,7 +80,8 @@ impl Sources {
         let files = Arc::new(Chunks::open(data, settings.sync)?);
         let quota = Quota::new(settings.quota.0, settings.share.0, index.size(), data);
         let chunk = settings.chunk();
-        let ground = Ground { files, index, quota, room: Arc::default() };
+        let segments = Arc::new(Segments::open(data, settings.sync)?);
+        let ground = Ground { files, index, quota, room: Arc::default(), segments };
         sweep(&ground).await?;
         Ok(Self { ground, clock, chunk, open: Mutex::default(), changes: watch::Sender::new(0) })
     }
@@ -133,8 +135,24 @@ impl Sources {
             owner: stored.and_then(|stored| stored.owner.as_deref()).map(Arc::from),
             used: stored.map(|stored| stored.used).unwrap_or_default(),
             chunks: self.ground.index.chunks(media.id).await?,
+            sealed: self.sealed(media.id).await?,
         };
         Ok(Arc::new(Stored::new(kept, self.ground.clone())))
+    }
+
+    async fn sealed(&self, id: MediaId) -> Result<Option<Sealed>, index::Error> {
+        let Some(seal) = self.ground.index.sealed(id).await? else { return Ok(None) };
+        let files = Arc::clone(&self.ground.segments);
+        let opened = tokio::task::spawn_blocking(move || Sealed::open(id, files, seal)).await;
+        match opened.map_err(|_| index::Error::Closed)? {
+            Ok(sealed) => Ok(Some(sealed)),
+            Err(error) => {
+                warn!(media = %id, %error, "segments of a medium are gone");
+                self.ground.index.unseal(id).await?;
+                self.ground.quota.give_back(seal.stored, &None);
+                Ok(None)
+            }
+        }
     }
 
     /// Makes a source with no byte in it, and its medium, which is `receiving`. Where there is no space, some is made if that can be.
@@ -199,13 +217,13 @@ impl Sources {
         }
         self.ground.index.remove(vec![id]).await?;
         self.open().remove(&id);
-        let files = Arc::clone(&self.ground.files);
+        let (files, segments) = (Arc::clone(&self.ground.files), Arc::clone(&self.ground.segments));
         let quota = Arc::clone(&self.ground.quota);
         // Goes to its end even if nobody waits; a crash leaves litter for the next start.
         let work = tokio::task::spawn_blocking(move || {
             source.end();
             quota.give_back(MEDIUM, source.owner());
-            files.remove_all(id)
+            files.remove_all(id).and(segments.remove_all(id))
         });
         if let Ok(Err(error)) = work.await {
             warn!(media = %id, %error, "files of a deleted medium stay until the next start");
@@ -268,6 +286,13 @@ async fn sweep(ground: &Ground) -> Result<(), StartError> {
             false => lost.entry(extent.media).or_default().push(extent.number),
         }
     }
+    let seals = ground.index.seals().await?;
+    for (media, seal) in &seals {
+        ground.quota.found(seal.stored, owners.get(media).unwrap_or(&None));
+    }
+    let (segments, sealed) =
+        (Arc::clone(&ground.segments), seals.into_iter().map(|(media, _)| media).collect());
+    tokio::task::spawn_blocking(move || segments.sweep(&sealed)).await.map_err(io::Error::other)??;
     for (media, numbers) in lost {
         warn!(%media, chunks = numbers.len(), "chunks are not on the disk any more");
         ground.index.remove_chunks(media, numbers).await?;

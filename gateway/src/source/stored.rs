@@ -16,17 +16,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use segmenter::bytes::{ByteRange, Span};
+use segmenter::render::Presentation;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tracing::warn;
 
+use super::sealed::Sealed;
 use super::wants::{Wants, then_the_rest};
-use super::{Error, Priority, Room};
+use super::{Error, Priority, Room, SealError};
 use crate::clock::Moment;
 use crate::id::{Identity, MediaId};
 use crate::index::{self, Chunk, Index};
 use crate::ranges::Ranges;
-use crate::store::{self, BLOCK, Chunks, FILE, Owner, Quota, Refusal, Reservation, Sum, step};
+use crate::store::{self, BLOCK, Chunks, FILE, Owner, Quota, Refusal, Reservation, Segments, Sum, step};
 
 /// Chunk files that one source keeps open.
 const OPEN: usize = 8;
@@ -104,6 +106,7 @@ pub(super) struct Ground {
     pub(super) index: Arc<Index>,
     pub(super) quota: Arc<Quota>,
     pub(super) room: Arc<Room>,
+    pub(super) segments: Arc<Segments>,
 }
 
 #[derive(Debug)]
@@ -121,6 +124,8 @@ struct State {
     open: Vec<(u32, Arc<File>)>,
     wants: Wants,
     reservation: Option<Reservation>,
+    /// Its other form, which has taken the place of its chunks.
+    sealed: Option<Arc<Sealed>>,
     /// Why no more is taken in.
     refused: Option<Arc<str>>,
     gone: bool,
@@ -160,6 +165,7 @@ pub(super) struct Kept {
     pub(super) owner: Owner,
     pub(super) used: Moment,
     pub(super) chunks: Vec<Chunk>,
+    pub(super) sealed: Option<Sealed>,
 }
 
 impl Stored {
@@ -172,6 +178,9 @@ impl Stored {
                 here.insert(ByteRange { start: start + range.start, end: start + range.end });
             });
         }
+        if let (Some(_), Some(length)) = (&kept.sealed, kept.length) {
+            here.insert(ByteRange { start: 0, end: length });
+        }
         let state = State {
             length: kept.length,
             kept: here.clone(),
@@ -183,6 +192,7 @@ impl Stored {
             open: Vec::new(),
             wants: Wants::default(),
             reservation: None,
+            sealed: kept.sealed.map(Arc::new),
             refused: None,
             gone: false,
         };
@@ -542,6 +552,10 @@ impl Stored {
             if !state.here.contains(range) {
                 return Err(Error::Elsewhere(self.id));
             }
+            if let Some(sealed) = state.sealed.clone() {
+                drop(state);
+                return sealed.read(buffer, offset);
+            }
             let used = self.used();
             state.touched.extend(self.by_chunk(range).map(|(number, _)| (number, used)));
         }
@@ -586,6 +600,87 @@ impl Stored {
             warn!(media = %self.id, chunk = number, %error, "chunk can't be put aside");
         }
         self.tell();
+    }
+
+    /// Keeps it as segments from now on. Its bytes have to be all here.
+    ///
+    /// # Errors
+    /// When that can't be done; then it stays in chunks.
+    pub async fn seal(
+        self: &Arc<Self>,
+        presentation: Presentation,
+        target: Duration,
+    ) -> Result<(), SealError> {
+        let segments: u64 = presentation.renditions().iter().map(|output| u64::from(output.segments())).sum();
+        let most =
+            self.identity().size + self.identity().size / 32 + (segments + 2) * (BLOCK + FILE) + (1 << 20);
+        self.ground.room.make(most).await;
+        let mut reservation = self.ground.quota.reserve(most, &self.owner)?;
+        let (source, files) = (Arc::clone(self), Arc::clone(&self.ground.segments));
+        let made =
+            tokio::task::spawn_blocking(move || Sealed::make(&source, &presentation, target, &files)).await;
+        let published = match made.map_err(io::Error::other)? {
+            Ok(sealed) if !reservation.spend(sealed.seal().stored) => Err(SealError::Differs),
+            Ok(sealed) => {
+                step("segments written");
+                let written = self.ground.index.seal(self.id, sealed.seal()).await;
+                written.map(|()| sealed).map_err(SealError::from)
+            }
+            Err(error) => Err(error),
+        };
+        let (files, id) = (Arc::clone(&self.ground.segments), self.id);
+        let sealed = match published {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                let _ = tokio::task::spawn_blocking(move || files.remove_all(id)).await;
+                return Err(error);
+            }
+        };
+        step("segments published");
+        let freed = {
+            let mut state = self.state();
+            state.sealed = Some(Arc::new(sealed));
+            state.open.clear();
+            state.sums.clear();
+            state.touched.clear();
+            cost(&state.here, self.chunk)
+        };
+        self.ground.quota.give_back(freed, &self.owner);
+        self.tell();
+        let chunks = Arc::clone(&self.ground.files);
+        // Files without rows are swept at the next start if this is broken off.
+        let _ = tokio::task::spawn_blocking(move || chunks.remove_all(id)).await;
+        Ok(())
+    }
+
+    /// A segment in a file of its own, if it is kept as segments. Blocks.
+    pub fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Vec<u8>> {
+        let sealed = self.state().sealed.clone()?;
+        sealed.segment(rendition, number, target)
+    }
+
+    /// Takes all its bytes away, whatever they are kept as.
+    ///
+    /// # Errors
+    /// When the index can't be written; then they stay.
+    pub async fn clear(self: &Arc<Self>) -> Result<(), index::Error> {
+        let sealed = self.state().sealed.clone();
+        let Some(sealed) = sealed else {
+            let numbers = self.chunks().into_iter().map(|(number, ..)| number).collect();
+            return self.remove_chunks(numbers).await;
+        };
+        self.ground.index.unseal(self.id).await?;
+        {
+            let mut state = self.state();
+            state.sealed = None;
+            state.here = Ranges::default();
+            state.kept = Ranges::default();
+        }
+        self.ground.quota.give_back(sealed.seal().stored, &self.owner);
+        self.tell();
+        let (files, id) = (Arc::clone(&self.ground.segments), self.id);
+        let _ = tokio::task::spawn_blocking(move || files.remove_all(id)).await;
+        Ok(())
     }
 
     /// Takes chunks away. Their bytes are wanted again by whoever wants them.
@@ -647,7 +742,8 @@ impl Stored {
         state.gone = true;
         state.reservation = None;
         state.open.clear();
-        let freed = cost(&state.here, self.chunk);
+        let freed = self.taken(&state);
+        state.sealed = None;
         state.here = Ranges::default();
         state.kept = Ranges::default();
         state.dirty.clear();
@@ -664,13 +760,20 @@ impl Stored {
 
     /// What it takes on disk.
     pub fn stored(&self) -> u64 {
-        cost(&self.state().here, self.chunk)
+        self.taken(&self.state())
+    }
+
+    fn taken(&self, state: &State) -> u64 {
+        state.sealed.as_ref().map_or_else(|| cost(&state.here, self.chunk), |sealed| sealed.seal().stored)
     }
 
     /// The chunks of which something is here, what each takes on disk, and when it was last read or written: not since the program
     /// started if it says `None`.
     pub fn chunks(&self) -> Vec<(u32, u64, Option<Moment>)> {
         let state = self.state();
+        if state.sealed.is_some() {
+            return Vec::new();
+        }
         let numbers: BTreeSet<u32> =
             state.here.iter().flat_map(|range| self.by_chunk(range).map(|(number, _)| number)).collect();
         let stored = |number: u32| {

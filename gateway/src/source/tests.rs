@@ -21,7 +21,13 @@ use crate::title::Title;
 const CHUNK: u64 = 64 << 10;
 
 fn settings(quota: u64) -> config::Store {
-    config::Store { quota: Size(quota), share: Size(quota), chunk: Size(CHUNK), sync: Sync::Process }
+    config::Store {
+        quota: Size(quota),
+        share: Size(quota),
+        chunk: Size(CHUNK),
+        sync: Sync::Process,
+        form: config::Form::Chunks,
+    }
 }
 
 async fn start(data: &Path, quota: u64) -> Arc<Sources> {
@@ -299,4 +305,69 @@ async fn a_full_disk_refuses_writes_with_numbers_goes_on_reading_and_heals() {
     write(&source, content(at(4 * CHUNK, 4 * CHUNK))).await.unwrap();
     source.keep().await.unwrap();
     assert!(source.kept().contains(at(4 * CHUNK, 4 * CHUNK)));
+}
+
+#[tokio::test]
+async fn a_medium_kept_as_segments_gives_its_source_back_byte_for_byte() {
+    let data = tempfile::tempdir().unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let film = crate::playback::example::film(1);
+    let source = sources.create(new(Some(film.len() as u64))).await.unwrap();
+    write(&source, Span { offset: 0, bytes: film.clone().into() }).await.unwrap();
+    source.keep().await.unwrap();
+    let (movie, _) = read_arriving(&source, Duration::ZERO).await.unwrap();
+    let (options, whole) = (segmenter::plan::Options::default(), at(0, film.len() as u64));
+    let presentation = || segmenter::render::Presentation::new(movie.clone(), whole.end, &options).unwrap();
+    let Some(segmenter::render::Body::Media(recipe)) = presentation().segment(0, 2) else {
+        panic!("no segment")
+    };
+    let made = gather(&Source::Stored(Arc::clone(&source)), &recipe, &Buffers::default()).unwrap();
+    source.seal(presentation(), options.target).await.unwrap();
+    let (id, usage) = (source.id(), sources.quota().usage());
+    assert!(!chunk_file(data.path(), id, 0).exists() && source.is_complete());
+    assert!(read(&source, whole).await.unwrap() == film);
+    drop((source, sources));
+    let sources = start(data.path(), 64 << 20).await;
+    let source = sources.get(id).await.unwrap().unwrap();
+    assert!(source.is_complete() && read(&source, whole).await.unwrap() == film);
+    assert_eq!(source.segment("v1", 2, options.target).unwrap(), made);
+    assert_eq!(source.segment("v1", 2, Duration::from_secs(1)), None, "cut in another way");
+    assert_eq!((usage.used, usage.reserved), (sources.quota().usage().used, 0));
+    source.clear().await.unwrap();
+    assert!(source.here().is_empty() && source.stored() == 0);
+    sources.remove(id).await.unwrap();
+    assert_eq!(sources.quota().usage().used, 0);
+    assert_eq!(
+        std::fs::read_dir(data.path().join("segments"))
+            .unwrap()
+            .flatten()
+            .filter(|group| group.path().join(id.as_str()).exists())
+            .count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_segment_that_rots_is_not_read() {
+    let data = tempfile::tempdir().unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let film = crate::playback::example::film(1);
+    let source = sources.create(new(Some(film.len() as u64))).await.unwrap();
+    write(&source, Span { offset: 0, bytes: film.clone().into() }).await.unwrap();
+    source.keep().await.unwrap();
+    let (movie, _) = read_arriving(&source, Duration::ZERO).await.unwrap();
+    let options = segmenter::plan::Options::default();
+    let presentation = segmenter::render::Presentation::new(movie, film.len() as u64, &options).unwrap();
+    source.seal(presentation, options.target).await.unwrap();
+    let id = source.id();
+    drop((source, sources));
+    let file = data.path().join("segments").join(&id.as_str()[..2]).join(id.as_str()).join("v1/1.m4s");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let source = sources.get(id).await.unwrap().unwrap();
+    assert!(read(&source, at(0, film.len() as u64)).await.is_err());
+    assert_eq!(source.segment("v1", 1, options.target), None);
+    assert!(source.segment("v1", 2, options.target).is_some());
 }

@@ -189,12 +189,12 @@ pub fn sum(file: &File, len: u64) -> io::Result<Sum> {
     Ok(hasher.finalize().into())
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// What is not there need not be taken away.
-fn gone(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn gone(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,

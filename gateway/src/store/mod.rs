@@ -10,9 +10,11 @@
 mod chunks;
 mod evict;
 mod quota;
+mod segments;
 mod step;
 
 pub use chunks::{Chunks, Sum, Swept, sum};
 pub use evict::{Held, Holding, Spare, Victim, choose};
 pub use quota::{BLOCK, FILE, MEDIUM, Owner, Quota, Refusal, Reservation, Usage};
+pub use segments::Segments;
 pub use step::step;
