@@ -3,11 +3,14 @@
 //!
 //! # Why
 //! The longest unused goes first, although keeping what is asked for most often would hit more. A player's next segments
-//! are made ahead of it and have been asked for never; a cache that looks at frequency would turn just those away.
+//! are made ahead of it and have been asked for never; a cache that looks at frequency would turn just those away. So that one who
+//! watches a long film alone does not push out what many watch, a cache may have two parts: what has been asked for
+//! [`PROVEN`] times moves to the larger one, and what passes by once only ever pushes out what did so before.
 
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use moka::future::{Cache as Moka, FutureExt as _};
 use moka::policy::EvictionPolicy;
@@ -21,12 +24,28 @@ pub trait Weight {
 /// Bytes that an entry takes besides its value.
 const OVERHEAD: u64 = 256;
 
+/// Times that something was asked for, after it was made, and then is worth more than what was not.
+const PROVEN: u32 = 2;
+/// Part of a cache that is for what has not proven itself.
+const YOUNG: u64 = 4;
+
 /// A cache of shared values.
 #[derive(Clone, Debug)]
-pub struct Cache<K, V>(Moka<K, Arc<V>>)
+pub struct Cache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
-    V: Weight + Send + Sync + 'static;
+    V: Weight + Send + Sync + 'static,
+{
+    young: Moka<K, Arc<Entry<V>>>,
+    /// `None` where all have proven themselves by being asked for at all.
+    proven: Option<Moka<K, Arc<Entry<V>>>>,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: Arc<V>,
+    asked: AtomicU32,
+}
 
 impl<K, V> Cache<K, V>
 where
@@ -35,21 +54,34 @@ where
 {
     /// A cache that holds values of `capacity` bytes together.
     pub fn new(capacity: u64) -> Self {
-        let cache = Moka::builder()
-            .max_capacity(capacity)
-            .eviction_policy(EvictionPolicy::lru())
-            .weigher(|_, value: &Arc<V>| u32::try_from(value.weight() + OVERHEAD).unwrap_or(u32::MAX));
-        Self(cache.build())
+        Self { young: part(capacity), proven: None }
+    }
+
+    /// The same, but what is asked for once or twice never pushes out what is asked for more often.
+    pub fn in_two_parts(capacity: u64) -> Self {
+        let young = capacity / YOUNG;
+        Self { young: part(young), proven: Some(part(capacity - young)) }
     }
 
     /// What is held under this key.
     pub async fn get(&self, key: &K) -> Option<Arc<V>> {
-        self.0.get(key).await
+        let Some(proven) = &self.proven else {
+            return self.young.get(key).await.map(|entry| Arc::clone(&entry.value));
+        };
+        if let Some(entry) = proven.get(key).await {
+            return Some(Arc::clone(&entry.value));
+        }
+        let entry = self.young.get(key).await?;
+        if entry.asked.fetch_add(1, Ordering::Relaxed) + 1 == PROVEN {
+            proven.insert(key.clone(), Arc::clone(&entry)).await;
+            self.young.invalidate(key).await;
+        }
+        Some(Arc::clone(&entry.value))
     }
 
     /// Whether something is held under this key; does not count as a use of it.
     pub fn holds(&self, key: &K) -> bool {
-        self.0.contains_key(key)
+        self.young.contains_key(key) || self.proven.as_ref().is_some_and(|proven| proven.contains_key(key))
     }
 
     /// What is held under this key, or what `make` makes. Of many who ask at once, one makes it and all get it, or its error. One who
@@ -62,33 +94,64 @@ where
     where
         E: Clone + Send + Sync + 'static,
     {
-        if let Some(held) = self.0.get(key).await {
+        if let Some(held) = self.get(key).await {
             return Ok(held);
         }
-        let made = self.0.try_get_with_by_ref(key, async { make.await.map(Arc::new) }.boxed());
-        made.await.map_err(|error: Arc<E>| E::clone(&error))
+        let entry = |value| Arc::new(Entry { value: Arc::new(value), asked: AtomicU32::new(0) });
+        let made = self.young.try_get_with_by_ref(key, async { make.await.map(entry) }.boxed());
+        let made = made.await.map_err(|error: Arc<E>| E::clone(&error))?;
+        Ok(Arc::clone(&made.value))
     }
 
     /// Takes one value out.
     pub async fn remove(&self, key: &K) {
-        self.0.invalidate(key).await;
+        for part in self.parts() {
+            part.invalidate(key).await;
+        }
+    }
+
+    /// Takes out what lies under keys of which this holds.
+    pub fn remove_all(&self, those: impl Fn(&K) -> bool + Clone + Send + Sync + 'static) {
+        for part in self.parts() {
+            let those = those.clone();
+            // The only error is that the cache was not made for it; this one is.
+            let _ = part.invalidate_entries_if(move |key, _| those(key));
+        }
     }
 
     /// Bytes held, about.
     pub fn weight(&self) -> u64 {
-        self.0.weighted_size()
+        self.parts().map(Moka::weighted_size).sum()
     }
 
     /// Values held, about.
     pub fn count(&self) -> u64 {
-        self.0.entry_count()
+        self.parts().map(Moka::entry_count).sum()
     }
+
+    fn parts(&self) -> impl Iterator<Item = &Moka<K, Arc<Entry<V>>>> {
+        [Some(&self.young), self.proven.as_ref()].into_iter().flatten()
+    }
+}
+
+fn part<K, V>(capacity: u64) -> Moka<K, Arc<Entry<V>>>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Weight + Send + Sync + 'static,
+{
+    Moka::builder()
+        .max_capacity(capacity)
+        .eviction_policy(EvictionPolicy::lru())
+        .support_invalidation_closures()
+        .weigher(|_, entry: &Arc<Entry<V>>| {
+            u32::try_from(entry.value.weight() + OVERHEAD).unwrap_or(u32::MAX)
+        })
+        .build()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     impl Weight for Vec<u8> {
         fn weight(&self) -> u64 {
@@ -126,8 +189,44 @@ mod tests {
         for key in 0..100 {
             cache.get_or_make(&key, async { Ok::<_, String>(vec![0; 1000]) }).await.unwrap();
         }
-        cache.0.run_pending_tasks().await;
+        cache.young.run_pending_tasks().await;
         assert!(cache.weight() <= 10_000, "{}", cache.weight());
         assert!(cache.holds(&99) && !cache.holds(&0), "the longest unused goes first");
+    }
+
+    #[tokio::test]
+    async fn one_pass_over_much_does_not_push_out_what_many_ask_for() {
+        let cache = Cache::<u32, Vec<u8>>::in_two_parts(20_000);
+        let ask =
+            async |key: u32| cache.get_or_make(&key, async { Ok::<_, String>(vec![0; 1000]) }).await.unwrap();
+        for _ in 0..=PROVEN {
+            for popular in 0..5 {
+                ask(popular).await;
+            }
+        }
+        for once in 1000..2000 {
+            // Made ahead, and then asked for.
+            ask(once).await;
+            ask(once).await;
+        }
+        for part in cache.parts() {
+            part.run_pending_tasks().await;
+        }
+        assert!((0..5).all(|popular| cache.holds(&popular)));
+        assert!(cache.holds(&1999) && cache.weight() <= 20_000);
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_out_is_made_anew() {
+        let cache = Cache::<u32, Vec<u8>>::in_two_parts(20_000);
+        for key in 0..4 {
+            cache.get_or_make(&key, async { Ok::<_, String>(vec![1]) }).await.unwrap();
+        }
+        cache.remove_all(|key| key % 2 == 0);
+        let mut left = Vec::new();
+        for key in 0..4 {
+            left.extend(cache.get(&key).await.map(|_| key));
+        }
+        assert_eq!(left, [1, 3]);
     }
 }

@@ -164,7 +164,7 @@ impl Playback {
             patience,
             spans,
             films: Cache::new(room.tables),
-            hot: Cache::new(room.hot),
+            hot: Cache::in_two_parts(room.hot),
             room,
             buffers: Buffers::default(),
             gathering: Arc::new(Semaphore::new(GATHER_AT_ONCE)),
@@ -353,6 +353,10 @@ impl Playback {
 
     /// Lets go of a film whose source is not what it was.
     pub async fn forget(&self, id: MediaId) {
+        if let Some(film) = self.films.get(&id).await {
+            let tag = film.tag();
+            self.hot.remove_all(move |key| key.film == tag);
+        }
         self.films.remove(&id).await;
         self.stale.notify_one();
     }
