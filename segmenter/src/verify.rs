@@ -58,8 +58,9 @@ pub fn rendition(track: &Track, table: &SampleTable, segments: &[Told]) -> Vec<F
         }
         expected = Some(told.start + told.duration);
         let end = segments.get(number + 1).map_or(u64::MAX, |next| next.place.start);
+        // A sample without a byte may lie where the next segment begins; one of that segment lies behind its headers.
         let inside: Vec<Sample> =
-            std::iter::from_fn(|| samples.next_if(|sample| sample.place.start < end)).collect();
+            std::iter::from_fn(|| samples.next_if(|sample| sample.place.start <= end)).collect();
         let Some(first) = inside.first() else {
             faults.push(fault("holds no sample".to_owned()));
             continue;

@@ -101,6 +101,9 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
                 return Err(Error::TooManySegments(source.track.id));
             }
         }
+        if let Some(open) = found.cuts.last_mut() {
+            open.time = open.time.min(time);
+        }
         found.lowest = found.lowest.min(time);
         found.end_sample = sample.index + 1;
         found.end = found.end.max(time + Ticks::from(sample.duration));

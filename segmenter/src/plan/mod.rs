@@ -350,14 +350,9 @@ impl Found {
     fn finish(mut self, track: usize, source: &Source<'_>) -> TrackPlan {
         let hidden = (-self.lowest).max(Ticks::ZERO);
         // Times before zero are hidden; the first segment starts where something shows.
-        if let Some(first) = self.cuts.first_mut() {
-            first.time = first.time.max(Ticks::ZERO);
-        }
-        let mut last = Ticks(-1);
-        for cut in &mut self.cuts {
-            cut.time = cut.time.max(last + Ticks(1));
-            last = cut.time;
-        }
+        self.cuts.iter_mut().for_each(|cut| cut.time = cut.time.max(Ticks::ZERO));
+        self.cuts = in_order(self.cuts);
+        let last = self.cuts.last().map_or(Ticks(-1), |cut| cut.time);
         TrackPlan {
             track,
             kind: source.track.kind,
@@ -370,6 +365,19 @@ impl Found {
             cut_off: self.cut_off,
         }
     }
+}
+
+/// Cuts of which each starts after the one before: a segment with something earlier than all of those before it is joined to
+/// them. Only composition offsets that make no sense ask for that.
+fn in_order(cuts: Vec<Cut>) -> Vec<Cut> {
+    let mut ordered: Vec<Cut> = Vec::with_capacity(cuts.len());
+    for mut cut in cuts {
+        while let Some(before) = ordered.pop_if(|before| cut.time <= before.time) {
+            cut.at = before.at;
+        }
+        ordered.push(cut);
+    }
+    ordered
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use ::bytes::Bytes;
+
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
@@ -115,6 +117,50 @@ fn composition_offsets_that_a_fragment_cannot_tell_are_refused() {
     demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
     let error = plan(&demuxer.finish().unwrap(), source.len() as u64, &Options::default()).unwrap_err();
     assert!(matches!(error, Error::Offset { sample: 1, offset: -2, .. }), "{error}");
+}
+
+/// Frames of a film with a sync sample each second of 25 frames, each shown `offset` of its number after it is decoded.
+fn frames(seconds: u32, offset: impl Fn(u32) -> i32) -> Vec<Frame> {
+    let frame = |i| Frame { duration: 512, offset: offset(i), sync: i % 25 == 0, bytes: vec![1] };
+    (0..seconds * 25).map(frame).collect()
+}
+
+/// Each cut is at the earliest time shown from there to the next one.
+fn cut_where_they_begin(source: &Bytes, of: usize) -> usize {
+    let len = source.len() as u64;
+    let mut demuxer = Demuxer::new(len);
+    demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+    let movie = demuxer.finish().unwrap();
+    let plan = plan(&movie, len, &Options::default()).unwrap();
+    let (track, table) = (&plan.tracks[of], &movie.tracks[of].table);
+    let time = |sample: &Sample| movie.tracks[of].track.edits.presentation(sample.composition());
+    for (number, cut) in track.cuts.iter().enumerate() {
+        let samples = table.samples(cut.at, track.segment_end(number));
+        assert_eq!(samples.iter().map(time).min().unwrap().max(Ticks::ZERO), cut.time, "segment {number}");
+    }
+    assert!(track.cuts.windows(2).all(|pair| pair[0].time < pair[1].time));
+    track.cuts.len()
+}
+
+#[test]
+fn a_segment_never_starts_before_the_one_before_it_however_wild_composition_offsets_are() {
+    let wild = |at: u32, offset: i32| move |i| if i == at { offset } else { 0 };
+    assert_eq!(cut_where_they_begin(&film(&frames(12, wild(999, 0)), &[]), 0), 3);
+    // A picture of the second segment is shown before anything of the first, or amid it; one of the third before both.
+    assert_eq!(cut_where_they_begin(&film(&frames(12, wild(110, -60_000)), &[]), 0), 2);
+    assert_eq!(cut_where_they_begin(&film(&frames(12, wild(210, -70_000)), &[]), 0), 2);
+    assert_eq!(cut_where_they_begin(&film(&frames(12, wild(210, -120_000)), &[]), 0), 1);
+    let sound = |offset: i32| -> Vec<_> {
+        let frame = |i| Frame {
+            duration: 1024,
+            offset: if i == 250 { offset } else { 0 },
+            sync: true,
+            bytes: vec![1],
+        };
+        (0..560).map(frame).collect()
+    };
+    assert_eq!(cut_where_they_begin(&film(&[], &sound(-100_000)), 0), 3);
+    assert_eq!(cut_where_they_begin(&film(&[], &sound(-260_000)), 0), 2);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
-use crate::isobmff::film::{encrypt, talkie};
+use crate::isobmff::film::{Frame, encrypt, film, talkie};
 use crate::isobmff::{Movie, MovieTrack};
+use crate::manifest::Segment;
 use crate::mux::Part;
 use crate::plan::Options;
 use crate::render::Body;
@@ -55,6 +56,30 @@ fn a_sample_without_subsamples_among_those_with_some_is_the_same_when_it_counts_
         output.table.walk(output.table.start()).map(|sample| output.table.aux().of(&sample)).collect();
     assert_eq!(told[..4], [SUBSAMPLE, NO_SUBSAMPLES, SUBSAMPLE, NO_SUBSAMPLES]);
     assert_eq!(faults(&source, &output), [""; 0]);
+}
+
+#[test]
+fn a_segment_may_end_with_a_sample_without_a_byte() {
+    let frame = |i: u32| Frame {
+        duration: 512,
+        offset: 0,
+        sync: i % 25 == 0,
+        bytes: vec![0; (i % 100 != 99).into()],
+    };
+    let source = film(&(0..300).map(frame).collect::<Vec<_>>(), &[]);
+    let presentation = Presentation::new(demux(&source), source.len() as u64, &Options::default()).unwrap();
+    let mut at = presentation.init(0).len() as u64;
+    let told: Vec<_> = (1..=3)
+        .map(|number| {
+            let Segment { duration, size, .. } = presentation.measure(0, number).unwrap();
+            let place = ByteRange::at(at, size);
+            at = place.end;
+            let start = Ticks(i64::from(number - 1) * 51_200);
+            Told { name: number.to_string(), place, start, duration, fragments: Vec::new() }
+        })
+        .collect();
+    let output = written(&presentation);
+    assert_eq!(rendition(&output.track, &output.table, &told), []);
 }
 
 #[test]
