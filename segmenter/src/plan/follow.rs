@@ -1,7 +1,7 @@
 //! Cuts a track whose samples are mostly all places to start, audio and text, at borders that come from elsewhere: those of
 //! the video, or evenly spaced ones where there is none.
 
-use super::{Cut, Error, Found, MAX_SEGMENTS, Source, TrackPlan};
+use super::{Cut, Error, Found, Last, MAX_SEGMENTS, Source, TrackPlan};
 use crate::isobmff::{Cursor, Track};
 use crate::time::Ticks;
 use crate::track::Kind;
@@ -57,7 +57,7 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         cut_off: 0,
     };
     let mut next = 0;
-    let (mut due, mut first) = (false, None);
+    let (mut due, mut first, mut last) = (false, None, Last::default());
     let mut cursor = start;
     loop {
         let at = cursor;
@@ -106,9 +106,9 @@ pub(super) fn cut(source: &Source<'_>, borders: &Borders) -> Result<Found, Error
         }
         found.lowest = found.lowest.min(time);
         found.end_sample = sample.index + 1;
-        found.end = found.end.max(time + Ticks::from(sample.duration));
+        last.add(time, sample.duration);
     }
-    found.end = edit_end.map_or(found.end, |end| found.end.min(end));
+    found.end = edit_end.map_or(last.end(), |end| last.end().min(end));
     join_short_tail(&mut found, source);
     Ok(found)
 }

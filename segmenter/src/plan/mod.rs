@@ -331,6 +331,26 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The sample shown last, so far: it says where a track ends. The duration of another may span a pause in decoding that lies
+/// before what is shown next.
+#[derive(Default)]
+struct Last {
+    time: Ticks,
+    duration: u32,
+}
+
+impl Last {
+    fn add(&mut self, time: Ticks, duration: u32) {
+        if time >= self.time {
+            *self = Self { time, duration };
+        }
+    }
+
+    fn end(&self) -> Ticks {
+        self.time + Ticks::from(self.duration)
+    }
+}
+
 /// What a walk over a track found out.
 struct Found {
     cuts: Vec<Cut>,

@@ -164,6 +164,23 @@ fn a_segment_never_starts_before_the_one_before_it_however_wild_composition_offs
 }
 
 #[test]
+fn a_pause_in_decoding_before_the_last_pictures_does_not_make_the_film_longer() {
+    // Decoded at 0, 1, 2 and, after a pause, at 10 to 12; shown at 1, 2, 12, 10, 13 and 14. The pause is the third's duration.
+    let samples = [(512, 512), (512, 512), (8 * 512, 10 * 512), (512, 0), (512, 2 * 512), (512, 2 * 512)];
+    let frame = |(i, (duration, offset)): (usize, (u32, i32))| Frame {
+        duration,
+        offset,
+        sync: i == 0,
+        bytes: vec![1],
+    };
+    let source = film(&samples.into_iter().enumerate().map(frame).collect::<Vec<_>>(), &[]);
+    let mut demuxer = Demuxer::new(source.len() as u64);
+    demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+    let plan = plan(&demuxer.finish().unwrap(), source.len() as u64, &Options::default()).unwrap();
+    assert_eq!(plan.tracks[0].end, Ticks(15 * 512));
+}
+
+#[test]
 fn a_segment_of_more_samples_than_memory_is_set_aside_for_is_refused() {
     let mut track = cut(4, 100, PLAIN).tracks.remove(0);
     track.end_sample = MAX_SAMPLES;

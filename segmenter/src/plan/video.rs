@@ -1,6 +1,6 @@
 //! Cuts a video track at the sync samples nearest the target: a segment never starts anywhere else.
 
-use super::{Cut, Error, Found, MAX_SEGMENTS, Source};
+use super::{Cut, Error, Found, Last, MAX_SEGMENTS, Source};
 use crate::isobmff::Cursor;
 use crate::time::Ticks;
 
@@ -31,7 +31,7 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
         let time = source.time(&sample);
         if end.is_none_or(|end| time < end) || walk.gops.is_none() {
             walk.last_shown = sample.index + 1;
-            walk.end = walk.end.max(time + Ticks::from(sample.duration));
+            walk.last.add(time, sample.duration);
         }
         walk.lowest = walk.lowest.min(time);
         if sample.sync || walk.gops.is_none() {
@@ -43,7 +43,7 @@ pub(super) fn cut(source: &Source<'_>) -> Result<Found, Error> {
             latest.earliest = latest.earliest.min(time);
         }
     }
-    let end = end.map_or(walk.end, |end| walk.end.min(end));
+    let end = end.map_or(walk.last.end(), |end| walk.last.end().min(end));
     let end_sample = walk.last_shown;
     let (lowest, cuts) = (walk.lowest, walk.finish(end, end_sample));
     Ok(Found {
@@ -64,7 +64,7 @@ struct Walk {
     /// The GOP the open segment starts with, and the latest one in it that it could be cut at (or the same one).
     gops: Option<(Gop, Gop)>,
     last_shown: u32,
-    end: Ticks,
+    last: Last,
     lowest: Ticks,
 }
 
