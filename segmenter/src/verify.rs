@@ -58,7 +58,7 @@ pub fn rendition(track: &Track, table: &SampleTable, segments: &[Told]) -> Vec<F
         }
         expected = Some(told.start + told.duration);
         let end = segments.get(number + 1).map_or(u64::MAX, |next| next.place.start);
-        // A sample without a byte may lie where the next segment begins; one of that segment lies behind its headers.
+        // A sample without a byte may lie where the next segment or fragment begins; those of that one lie behind its headers.
         let inside: Vec<Sample> =
             std::iter::from_fn(|| samples.next_if(|sample| sample.place.start <= end)).collect();
         let Some(first) = inside.first() else {
@@ -85,7 +85,7 @@ pub fn rendition(track: &Track, table: &SampleTable, segments: &[Told]) -> Vec<F
         }
         for &(tick, offset, key) in &told.fragments {
             let at = told.place.start + offset;
-            match inside.iter().find(|sample| sample.place.start >= at) {
+            match inside.iter().find(|sample| sample.place.start > at) {
                 Some(sample) if time(sample) != tick => faults.push(fault(format!(
                     "the fragment at byte {offset} starts at tick {}, its first sample is shown at {}",
                     tick.0,

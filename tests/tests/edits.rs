@@ -114,6 +114,17 @@ fn a_pause_puts_off_what_follows_it() {
 }
 
 #[test]
+fn an_edit_that_begins_past_the_end_of_the_media_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (film, out) = (folder.path().join("film.mp4"), folder.path().join("out"));
+    fs::write(&film, with_edits(&fixture("edge/moov-last.mp4"), &[&[(6000, 999_999_999)]])).unwrap();
+    let run = segment(&film, &out, &[]).done();
+    assert!(run.stderr.contains("track 1: 1 entries of its edit list"), "{}", run.stderr);
+    verify(&out, Some(&film)).done();
+    assert_eq!(output(&out, "v1").packets.len(), 150);
+}
+
+#[test]
 fn parts_that_only_decoding_could_enter_are_told_of_and_the_first_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let (film, out) = (folder.path().join("film.mp4"), folder.path().join("out"));

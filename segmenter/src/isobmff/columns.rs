@@ -11,6 +11,17 @@ pub(super) fn word(table: &[u8], index: usize) -> u32 {
     table.as_chunks::<4>().0.get(index).map_or(0, |word| u32::from_be_bytes(*word))
 }
 
+/// A table of numbers that should rise from row to row (`stss`, 8.6.2), put in order where they don't.
+pub(super) fn ascending(table: Bytes) -> Bytes {
+    let numbers = table.as_chunks::<4>().0;
+    if numbers.is_sorted() {
+        return table;
+    }
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.concat().into()
+}
+
 /// `stsz` and `stz2` (8.7.3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Sizes {
@@ -100,5 +111,18 @@ impl Aux {
         let from = usize::try_from(sample.aux.start).unwrap_or(usize::MAX);
         let to = usize::try_from(sample.aux.end).unwrap_or(usize::MAX);
         self.data.get(from..to).unwrap_or(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sync_samples_told_out_of_order_are_put_in_order() {
+        let table =
+            |numbers: &[u32]| Bytes::from(numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<_>>());
+        assert_eq!(ascending(table(&[300, 1, 26, 26])), table(&[1, 26, 26, 300]));
+        assert_eq!(ascending(table(&[1, 26])), table(&[1, 26]));
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct EditList {
     more: u32,
     /// Empty edits after the first part, but not at the end.
     pauses: u32,
+    /// How long a list without a part puts its track off.
+    delay: Ticks,
 }
 
 /// One row of `elst`: `media_time` is negative for an empty edit.
@@ -75,6 +77,9 @@ impl EditList {
                 }
             }
         }
+        if list.parts.is_empty() {
+            list.delay = movie.convert(elapsed, track);
+        }
         list
     }
 
@@ -83,7 +88,7 @@ impl EditList {
         let ignored = self.paced + self.more + self.pauses;
         match self.parts.first() {
             Some(&Part { shown, start, end }) => Edits { empty: shown, start, end, ignored },
-            None => Edits { ignored, ..Edits::default() },
+            None => Edits { empty: self.delay, ignored, ..Edits::default() },
         }
     }
 
@@ -162,6 +167,13 @@ mod tests {
         let list = list(&[(20, 500, 1), (5, -1, 1), (30, 700, 1), (9, -1, 1)]);
         assert_eq!(list.parts, [part(0, 500, 700), part(250, 700, 1000)]);
         assert_eq!((list.first().ignored, list.moves_samples()), (2, true));
+    }
+
+    #[test]
+    fn a_list_of_nothing_but_pauses_delays_all_of_the_media() {
+        let edits = Edits { empty: Ticks(300), ..Edits::default() };
+        assert_eq!(list(&[(10, -1, 1), (20, -1, 1)]).first(), edits);
+        assert_eq!(list(&[]).first(), Edits::default());
     }
 
     #[test]

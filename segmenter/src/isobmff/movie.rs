@@ -14,8 +14,9 @@ use super::tables::{SampleTable, TableError};
 use super::{encryption, language, montage};
 use crate::bytes::ByteRange;
 use crate::isobmff::Track;
-use crate::time::Timescale;
-use crate::track::{Display, Kind, TrackId};
+use crate::sample::Sample;
+use crate::time::{Ticks, Timescale};
+use crate::track::{Display, Edits, Kind, TrackId};
 
 /// A film's timeline: its tracks and where each of their samples lies. What fragments say is already in the tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,6 +170,7 @@ impl Movie {
                 track.track.edits.end = None;
             }
         }
+        self.tracks.iter_mut().for_each(MovieTrack::show_something);
         let empty: Vec<_> = self.tracks.extract_if(.., |track| track.table.is_empty()).collect();
         self.skipped.extend(empty.into_iter().map(|MovieTrack { track, .. }| Skipped {
             id: track.id,
@@ -202,6 +204,16 @@ impl MovieTrack {
         let made = can.then(|| montage::assemble(&list.parts, &self.table, self.track.kind)).flatten();
         if let Some((table, edits)) = made {
             (self.table, self.track.edits) = (table, edits);
+        }
+    }
+
+    /// An edit that begins where the media has ended shows nothing of it and is not followed: better all of it than none.
+    fn show_something(&mut self) {
+        let (edits, table) = (self.track.edits, &self.table);
+        let decoded = table.start + table.duration();
+        let is_shown = |sample: Sample| sample.composition() + Ticks::from(sample.duration) > edits.start;
+        if edits.start >= decoded && !table.is_empty() && !table.walk(table.start()).any(is_shown) {
+            self.track.edits = Edits { empty: edits.empty, ignored: edits.ignored + 1, ..Edits::default() };
         }
     }
 }

@@ -12,7 +12,7 @@ use ::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::{Fields, FourCc, child};
-use super::columns::{Aux, Chunks, Sizes, word};
+use super::columns::{Aux, Chunks, Sizes, ascending, word};
 use super::groups::{Grouping, groups};
 use crate::bytes::ByteRange;
 use crate::sample::Sample;
@@ -137,7 +137,7 @@ impl SampleTable {
     pub fn read(stbl: &Bytes) -> Result<Self, TableError> {
         let durations = entries(stbl, b"stts", 8)?.unwrap_or_default();
         let offsets = entries(stbl, b"ctts", 8)?.unwrap_or_default();
-        let sync = entries(stbl, b"stss", 4)?;
+        let sync = entries(stbl, b"stss", 4)?.map(ascending);
         let (count, sizes) = sizes(stbl)?;
         let chunk_runs = entries(stbl, b"stsc", 12)?;
         let chunks = match entries(stbl, b"stco", 4)? {

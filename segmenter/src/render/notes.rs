@@ -43,8 +43,8 @@ impl fmt::Display for Note {
             Self::EditsIgnored { track, edits } => {
                 write!(
                     f,
-                    "track {track}: {edits} entries of its edit list (other speeds, or parts that begin or end where only \
-                     decoding can) are not followed"
+                    "track {track}: {edits} entries of its edit list (other speeds, parts past the end of the media or that \
+                     begin or end where only decoding can) are not followed"
                 )
             }
             Self::EventsLost { events } => {

@@ -59,23 +59,24 @@ fn a_sample_without_subsamples_among_those_with_some_is_the_same_when_it_counts_
 }
 
 #[test]
-fn a_segment_may_end_with_a_sample_without_a_byte() {
+fn segments_and_fragments_may_end_with_a_sample_without_a_byte() {
     let frame = |i: u32| Frame {
         duration: 512,
         offset: 0,
-        sync: i % 25 == 0,
-        bytes: vec![0; (i % 100 != 99).into()],
+        sync: i.is_multiple_of(25),
+        bytes: vec![0; usize::from(i % 25 < 24)],
     };
     let source = film(&(0..300).map(frame).collect::<Vec<_>>(), &[]);
     let presentation = Presentation::new(demux(&source), source.len() as u64, &Options::default()).unwrap();
     let mut at = presentation.init(0).len() as u64;
     let told: Vec<_> = (1..=3)
         .map(|number| {
-            let Segment { duration, size, .. } = presentation.measure(0, number).unwrap();
+            let Segment { duration, size, fragments } = presentation.measure(0, number).unwrap();
             let place = ByteRange::at(at, size);
             at = place.end;
             let start = Ticks(i64::from(number - 1) * 51_200);
-            Told { name: number.to_string(), place, start, duration, fragments: Vec::new() }
+            let fragments = fragments.iter().map(|f| (f.time, f.offset, f.key)).collect();
+            Told { name: number.to_string(), place, start, duration, fragments }
         })
         .collect();
     let output = written(&presentation);
