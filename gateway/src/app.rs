@@ -16,7 +16,7 @@ use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Sync};
 use crate::events::Events;
-use crate::http::{self, Gateway, Limits};
+use crate::http::{self, Gateway, Limits, Streams};
 use crate::index::{self, Index};
 use crate::ingest::{Arrivals, Folders, Settings};
 use crate::playback::{Ground, Playback, Room};
@@ -142,10 +142,11 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
     Arc::new(Gateway {
         retention: Arc::new(retention),
         playback: Arc::new(Playback::new(ground, room)),
-        ingest: Arc::new(Folders::new(Arc::clone(&index), settings, stale)),
+        ingest: Arc::new(Folders::new(Arc::clone(&index), Arc::clone(&events), settings, stale)),
         index,
         sources,
         events,
+        streams: Streams::new(config.http.streams, tasks.stop_token().clone()),
         patience,
         folders,
         counts: http::Counts::default(),

@@ -5,6 +5,7 @@
 mod browser;
 mod cli;
 mod edits;
+mod events;
 mod layers;
 mod media;
 mod real;
@@ -16,6 +17,7 @@ mod faults;
 mod fixtures;
 mod gateway;
 mod http;
+mod listen;
 mod packets;
 mod program;
 mod tokens;

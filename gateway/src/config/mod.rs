@@ -131,6 +131,8 @@ pub struct Watch {
 pub struct Http {
     /// Open connections at once; more wait to be accepted.
     pub connections: usize,
+    /// Streams of events open at once: so many listeners, and so many who send what they are told to.
+    pub streams: usize,
     /// How long a client may take to send a request's head, and a connection may idle between requests.
     pub patience: Span,
     /// How long a request waits for bytes that are still elsewhere.
@@ -218,6 +220,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            streams: 1000,
             patience: Span(Duration::from_secs(60)),
             wait: Span(Duration::from_secs(10)),
             shutdown: Span(Duration::from_secs(10)),

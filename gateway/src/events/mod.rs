@@ -73,6 +73,14 @@ impl Event {
             Self::Peer { .. } => "peer",
         }
     }
+
+    /// The medium it is about; `None` when it is about none.
+    pub fn media(&self) -> Option<MediaId> {
+        match self {
+            Self::Media { id, .. } | Self::Arrived { id, .. } | Self::Gone { id, .. } => Some(*id),
+            Self::Peer { .. } => None,
+        }
+    }
 }
 
 /// An event and its place among all, which only grows, over restarts too.
@@ -94,6 +102,8 @@ pub struct Events {
 #[derive(Debug)]
 struct Recent {
     next: u64,
+    /// The last that can't be had again, and was not outdated by a later one.
+    forgotten: u64,
     events: VecDeque<Arc<Numbered>>,
 }
 
@@ -101,13 +111,15 @@ struct Recent {
 #[derive(Debug)]
 pub struct Listening {
     missed: VecDeque<Arc<Numbered>>,
+    lost: bool,
     coming: broadcast::Receiver<Arc<Numbered>>,
 }
 
 impl Events {
     /// With nobody listening. Numbers begin with the time, so that they are larger than those of any gateway before.
     pub fn new(clock: &Clock) -> Self {
-        let recent = Recent { next: clock.now().0 << 10, events: VecDeque::new() };
+        let next = clock.now().0 << 10;
+        let recent = Recent { next, forgotten: next.saturating_sub(1), events: VecDeque::new() };
         Self { recent: Mutex::new(recent), listeners: broadcast::Sender::new(KEPT) }
     }
 
@@ -116,8 +128,15 @@ impl Events {
         let mut recent = self.recent();
         let numbered = Arc::new(Numbered { number: recent.next, event });
         recent.next += 1;
-        if recent.events.len() == KEPT {
-            recent.events.pop_front();
+        if let Event::Arrived { id, .. } = numbered.event {
+            // How much is here is told again and again, and only the last word counts: it would crowd out all others.
+            let outdated = |event: &Event| matches!(event, Event::Arrived { id: other, .. } if *other == id);
+            recent.events.retain(|other| !outdated(&other.event));
+        }
+        if recent.events.len() == KEPT
+            && let Some(oldest) = recent.events.pop_front()
+        {
+            recent.forgotten = oldest.number;
         }
         recent.events.push_back(Arc::clone(&numbered));
         // Sent while the lock is held, so that all hear the same order. Nobody listening is no fault.
@@ -128,7 +147,11 @@ impl Events {
     pub fn listen(&self, after: Option<u64>) -> Listening {
         let recent = self.recent();
         let missed = recent.events.iter().filter(|event| after.is_some_and(|after| event.number > after));
-        Listening { missed: missed.cloned().collect(), coming: self.listeners.subscribe() }
+        Listening {
+            missed: missed.cloned().collect(),
+            lost: after.is_some_and(|after| after < recent.forgotten),
+            coming: self.listeners.subscribe(),
+        }
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -138,6 +161,12 @@ impl Events {
 }
 
 impl Listening {
+    /// Whether events are missing between the one it was to go on after and the next; so it is after a restart, too, since nobody
+    /// knows any more.
+    pub fn lost(&self) -> bool {
+        self.lost
+    }
+
     /// The next event; `None` when some were lost because they were not read in time, or when no more will come.
     pub async fn next(&mut self) -> Option<Arc<Numbered>> {
         match self.missed.pop_front() {
@@ -167,6 +196,30 @@ mod tests {
         let whys =
             [again.next().await.unwrap(), again.next().await.unwrap()].map(|heard| heard.event.clone());
         assert_eq!(whys, [gone("expired"), gone("evicted")]);
+    }
+
+    #[tokio::test]
+    async fn one_who_was_away_for_too_long_is_told_that_something_is_missing() {
+        let events = Events::new(&Clock::manual());
+        let mut first = events.listen(None);
+        (0..3).for_each(|_| events.tell(gone("expired")));
+        let heard = first.next().await.unwrap().number;
+        (0..KEPT - 2).for_each(|_| events.tell(gone("expired")));
+        assert!(!events.listen(Some(heard)).lost(), "all that came after it is still there");
+        events.tell(gone("expired"));
+        assert!(events.listen(Some(heard)).lost());
+        assert!(!events.listen(None).lost());
+    }
+
+    #[tokio::test]
+    async fn how_much_is_here_is_kept_once_a_medium() {
+        let events = Events::new(&Clock::manual());
+        events.tell(gone("expired"));
+        let id = MediaId::of_file(std::path::Path::new("/a"));
+        (0..5000).for_each(|here| events.tell(Event::Arrived { id, here, bytes: None }));
+        let mut listening = events.listen(Some(0));
+        assert!(!listening.lost());
+        assert_eq!(listening.next().await.unwrap().event, Event::Arrived { id, here: 4999, bytes: None });
     }
 
     #[tokio::test]

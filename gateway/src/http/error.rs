@@ -48,6 +48,8 @@ pub(super) enum Kind {
     Changed,
     /// The file is there and can't be read.
     Unreadable,
+    /// As many listen already as may.
+    TooManyStreams,
     /// The gateway stops.
     Ending,
     /// The gateway's own fault.
@@ -88,6 +90,11 @@ impl Kind {
             Self::Unreadable => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "media_unreadable", "The medium's file can't be read")
             }
+            Self::TooManyStreams => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_streams",
+                "Too many listen already; come back later",
+            ),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway")

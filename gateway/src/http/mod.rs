@@ -7,6 +7,7 @@ mod answer;
 mod around;
 mod conditional;
 mod error;
+mod events;
 mod health;
 mod media;
 mod negotiate;
@@ -17,6 +18,7 @@ mod paging;
 mod player;
 mod range;
 mod server;
+mod sse;
 mod storage;
 mod stream;
 mod titles;
@@ -38,6 +40,7 @@ use crate::source::Sources;
 
 pub use health::Counts;
 pub use server::{Limits, bind, serve};
+pub use sse::Streams;
 
 /// All that handlers ask; one is shared by all.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub struct Gateway {
     pub retention: Arc<Retention>,
     /// What happens, for those who listen.
     pub events: Arc<Events>,
+    /// Streams of events that are open.
+    pub streams: Streams,
     /// How long a request waits for bytes that are still elsewhere.
     pub patience: Duration,
     /// The folders that are served, canonical.
@@ -87,6 +92,7 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/media/{id}/{rendition}/{segment}", get(tree::segment))
         .route("/v1/storage", get(storage::storage))
         .route("/v1/titles/{tmdb}", get(titles::find))
+        .route("/v1/events", get(events::listen))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(gateway)

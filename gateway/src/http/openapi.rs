@@ -9,7 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{health, media, original, pages, player, storage, titles, tree};
+use super::{events, health, media, original, pages, player, storage, titles, tree};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +28,7 @@ use super::{health, media, original, pages, player, storage, titles, tree};
         tree::init,
         tree::segment,
         original::original,
+        events::listen,
         pages::home,
         pages::watch,
         player::file,

@@ -19,6 +19,7 @@ use segmenter::plan::Options;
 use tokio::sync::{Notify, watch as told};
 use tracing::{info, warn};
 
+use crate::events::{Event, Events};
 use crate::id::Identity;
 use crate::index::Index;
 use crate::source::walk::{self, Found};
@@ -49,6 +50,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Folders {
     index: Arc<Index>,
+    events: Arc<Events>,
     settings: Settings,
     stale: Arc<Notify>,
     ready: told::Sender<bool>,
@@ -67,8 +69,9 @@ struct Outcome {
 
 impl Folders {
     /// `stale` is told by anybody who sees that the index is not true any more.
-    pub fn new(index: Arc<Index>, settings: Settings, stale: Arc<Notify>) -> Self {
-        Self { index, settings, stale, ready: told::Sender::new(false), waiting: AtomicU64::new(0) }
+    pub fn new(index: Arc<Index>, events: Arc<Events>, settings: Settings, stale: Arc<Notify>) -> Self {
+        let (ready, waiting) = (told::Sender::new(false), AtomicU64::new(0));
+        Self { index, events, settings, stale, ready, waiting }
     }
 
     /// Whether every folder has been looked through since the start.
@@ -153,8 +156,14 @@ impl Folders {
         }
         let gone = changes.gone.len();
         outcome.gone += gone;
-        if let Err(error) = self.index.remove(changes.gone).await {
-            warn!(folder = %folder.display(), %error, "films that are gone stay in the index");
+        match self.index.remove(changes.gone.clone()).await {
+            Ok(()) => {
+                let told = changes.gone.into_iter().map(|id| Event::Gone { id, why: "deleted" });
+                told.for_each(|event| self.events.tell(event));
+            }
+            Err(error) => {
+                warn!(folder = %folder.display(), %error, "films that are gone stay in the index");
+            }
         }
         let (ready, failed) = (outcome.ready - before.0, outcome.failed - before.1);
         if ready + failed + gone > 0 {
@@ -176,10 +185,17 @@ impl Folders {
             return Read::HeldBack;
         }
         let id = media.id;
+        let told = Event::Media {
+            id,
+            title: media.title.name.clone(),
+            state: media.state,
+            error: media.error.clone(),
+        };
         if let Err(error) = self.index.put(media, tables).await {
             warn!(media = %id, path = %path.display(), %error, "film not put into the index");
             return Read::Failed;
         }
+        self.events.tell(told);
         match failed {
             None => Read::Ready,
             Some(error) => {
@@ -206,6 +222,7 @@ fn is_fresh(identity: Identity, now: SystemTime) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::config::Sync;
     use segmenter::manifest::State;
     use std::fs;
@@ -227,7 +244,8 @@ mod tests {
             rescan: Duration::from_secs(3600),
             at_once: 2,
         };
-        let ingest = Folders::new(index, settings, Arc::default());
+        let events = Arc::new(Events::new(&Clock::manual()));
+        let ingest = Folders::new(index, events, settings, Arc::default());
         Place { folder, _data: data, ingest }
     }
 
@@ -262,9 +280,12 @@ mod tests {
     async fn a_file_that_is_gone_leaves_the_index() {
         let place = place();
         old_junk(&place, "junk.mp4");
+        let mut events = place.ingest.events.listen(None);
         place.ingest.look_through().await;
         fs::remove_file(place.folder.path().join("junk.mp4")).unwrap();
         assert_eq!(place.ingest.look_through().await, Outcome { gone: 1, ..Outcome::default() });
+        let heard = [events.next().await.unwrap(), events.next().await.unwrap()];
+        assert_eq!([heard[0].event.name(), heard[1].event.name()], ["media", "gone"]);
     }
 
     #[tokio::test]
