@@ -153,8 +153,10 @@ class Session implements Owner {
 
   private refreshed(manifest: Manifest): void {
     for (const feed of this.feeds) {
-      const read = (known: Rendition): Rendition =>
-        manifest.renditions.find(({ id }) => id === known.id) ?? known;
+      const read = (known: Rendition): Rendition => {
+        const found = manifest.renditions.find(({ id }) => id === known.id);
+        return found ? whole(found, manifest.duration) : known;
+      };
       feed.renditions = feed.renditions.map(read);
       feed.rendition = read(feed.rendition);
     }

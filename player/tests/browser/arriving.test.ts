@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 
 import { changed, MEDIA, modes, quiet, skipped, stalled, test, type Theatre } from "../support/theatre.js";
+import { eventually } from "../support/run.js";
 import type { OpenOptions } from "../support/viewer.js";
 
 const FILM = "frames/numbered.mp4";
@@ -144,4 +145,15 @@ test.concurrent("once all has arrived the manifest is asked for no more", async 
   const notes = await viewer.past(12);
   expect(origin.asked(/manifest/).length - before).toBeLessThanOrEqual(1);
   expect(stalled(notes)).toBe(0);
+});
+
+test("sound that begins late is silent before that also once more has arrived", async ({ theatre }) => {
+  const origin = await theatre.origin("edge/late-audio.mp4");
+  origin.rule(changed((manifest) => (manifest.state = "playable")));
+  const viewer = await theatre.view(origin, { start: 2.5, paused: true });
+  await eventually("a second reading", () => origin.asked(/manifest/).length > 2 || undefined);
+  await viewer.seek(0);
+  expect(await viewer.page.evaluate(() => globalThis.recorder.video.currentTime)).toBe(0);
+  const { said } = await viewer.notes();
+  expect(said.filter(({ event }) => event.type === "jump")).toEqual([]);
 });
