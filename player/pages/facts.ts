@@ -5,7 +5,8 @@
  */
 
 import type { Manifest, Rendition } from "../src/manifest.js";
-import { channelName, languageName } from "../src/tracks.js";
+import { languageName } from "../src/language.js";
+import { channelName } from "../src/tracks.js";
 import { make } from "./dom.js";
 import { clock } from "./time.js";
 

@@ -14,6 +14,7 @@
  */
 
 import { fetchBytes, fetchInit, partOf } from "./bytes.js";
+import { nameOf } from "./language.js";
 import type { Manifest, Rendition, Segment } from "./manifest.js";
 import { isAvailable, SAME, segmentAt } from "./timeline.js";
 import { place, readWebVtt, type Words } from "./webvtt.js";
@@ -215,18 +216,7 @@ function isLoaded(element: HTMLTrackElement): Promise<void> {
 
 /** What a person calls it: its name or language, and its number among those called the same. */
 function labelOf(rendition: Rendition, all: readonly Rendition[]): string {
-  const label = plain(rendition);
-  const alike = all.filter((other) => plain(other) === label);
+  const label = nameOf(rendition);
+  const alike = all.filter((other) => nameOf(other) === label);
   return alike.length < 2 ? label : `${label} ${alike.indexOf(rendition) + 1}`;
-}
-
-function plain({ name, language, id }: Rendition): string {
-  if (name !== undefined) return name;
-  if (language === undefined || language === "und") return id;
-  try {
-    return new Intl.DisplayNames(undefined, { type: "language" }).of(language) ?? language;
-  } catch {
-    // Not a tag at all.
-    return language;
-  }
 }

@@ -7,6 +7,7 @@
 
 import type { AudioTrack, AudioTrackList, VideoRenditionList, VideoTrack } from "media-tracks";
 import type { EngineEvent } from "./messages.js";
+import { nameOf } from "./language.js";
 import type { Rendition } from "./manifest.js";
 import type { Player } from "./player.js";
 
@@ -99,8 +100,8 @@ function addAudio(
 
 /** What a person calls an audio rendition: its name or language, and what tells it from others of that name. */
 export function audioLabel(rendition: Rendition, all: readonly Rendition[]): string {
-  const label = plain(rendition);
-  const alike = all.filter((other) => plain(other) === label);
+  const label = nameOf(rendition);
+  const alike = all.filter((other) => nameOf(other) === label);
   if (alike.length < 2) return label;
   const channels = new Set(alike.map((other) => other.channels)).size === alike.length;
   return channels ? `${label} (${channelName(rendition.channels)})` : `${label} (${rendition.id})`;
@@ -110,18 +111,4 @@ export function audioLabel(rendition: Rendition, all: readonly Rendition[]): str
 export function channelName(channels: number | undefined): string {
   const names: Record<number, string> = { 1: "mono", 2: "stereo", 6: "5.1", 8: "7.1" };
   return channels === undefined ? "" : (names[channels] ?? `${channels} channels`);
-}
-
-function plain({ name, language, id }: Rendition): string {
-  if (name) return name;
-  return language && language !== "und" ? languageName(language) : id;
-}
-
-/** A language in its reader's words; its tag where the browser knows no name. */
-export function languageName(tag: string): string {
-  try {
-    return new Intl.DisplayNames(undefined, { type: "language" }).of(tag) ?? tag;
-  } catch {
-    return tag; // not a tag at all
-  }
 }

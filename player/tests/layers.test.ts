@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 const LAYERS = `
   errors ranges
   manifest messages isobmff
-  timeline throughput webvtt silence
+  timeline throughput webvtt language
+  silence
   bytes
   abr schedule wvtt ttml stills
   append-queue media-source loader
