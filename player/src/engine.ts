@@ -15,10 +15,10 @@ import { Source, isSupported } from "./media-source.js";
 import type { Command, EngineEvent, Playhead } from "./messages.js";
 import { type Span, ahead } from "./ranges.js";
 import { fetchManifest, follow } from "./refresh.js";
-import { HOLE, fetchNext, front, isComplete, jump, relief, removals } from "./schedule.js";
+import { fetchNext, front, isComplete, jump, relief, removals } from "./schedule.js";
 import { padded } from "./silence.js";
 import { Throughput } from "./throughput.js";
-import { type Piece, SAME, fragmentAfter, pieceAt, segmentAt } from "./timeline.js";
+import { type Piece, HOLE, SAME, fragmentAfter, pieceAt, segmentAt } from "./timeline.js";
 
 type Load = Extract<Command, { type: "load" }>;
 

@@ -11,7 +11,7 @@
 import type { Rendition } from "./manifest.js";
 import type { Limits, Playhead } from "./messages.js";
 import { type Span, ahead, around, after } from "./ranges.js";
-import { type Piece, SAME, endOf, fragmentAt, isAvailable, pieceAt, segmentAt } from "./timeline.js";
+import { type Piece, HOLE, SAME, endOf, fragmentAt, isAvailable, pieceAt, segmentAt } from "./timeline.js";
 
 /** A run of media that was appended, or that can't be had. */
 export interface Stretch {
@@ -41,8 +41,6 @@ export interface Stream {
   readonly floor: number;
 }
 
-/** Holes up to this many seconds are played through by every browser; wider ones are jumped. */
-export const HOLE = 0.06;
 /** A playhead that stands still may do so this many seconds before the edge of what is buffered. */
 const NEAR_EDGE = 0.1;
 /** Seconds of sound that are fetched beyond the video's end, while the video has little. */

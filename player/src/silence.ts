@@ -8,13 +8,12 @@
  */
 
 import type { Rendition, Segment } from "./manifest.js";
+import { HOLE } from "./timeline.js";
 
 /** Samples in a frame (ISO/IEC 14496-3, 4.5.2.1). */
 const FRAME = 1024;
 /** Seconds of silence in a segment. */
 const LENGTH = 10;
-/** Holes up to this many seconds are played through. */
-const HOLE = 0.06;
 
 /** Elements of the channel configurations 1 to 7 (ISO/IEC 14496-3, table 1.19): single, pair, low frequencies. */
 const LAYOUTS: Readonly<Record<number, string>> = {

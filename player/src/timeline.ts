@@ -9,6 +9,9 @@ import type { Fragment, Rendition, Segment } from "./manifest.js";
 /** Times closer than this are one: renditions round the same moment to their own ticks. Seconds, a third of a short frame. */
 export const SAME = 0.005;
 
+/** Holes up to this many seconds are played through by every browser; wider ones are jumped. */
+export const HOLE = 0.06;
+
 /** A run of bytes of one segment. */
 export interface Piece {
   readonly rendition: Rendition;
