@@ -246,16 +246,16 @@ class Session implements Owner {
   private adapt(feed: Feed): void {
     if (!this.auto || feed.renditions.length < 2) return;
     const { current } = feed;
-    const at = front(feed, Math.max(this.playhead.time, feed.floor));
-    const hadHere = feed.renditions.filter((rendition) => !this.isRefused(rendition, at));
+    const situation = this.situation(feed.renditions, feed);
+    const hadHere = feed.renditions.filter((rendition) => !this.isRefused(rendition, situation.at));
     const smooth = hadHere.filter(({ id }) => this.smooth?.includes(id) ?? true);
     const fit = smooth.length > 0 ? smooth : hadHere;
     if (fit.length === 0) return;
     if (current) {
-      const left = this.left(feed);
+      const left = situation.ahead;
       const time = ((current.piece.to - current.at) * 8) / (this.meter.estimate || Infinity);
       if (time < 2 || time < left || this.playhead.time === this.command.start) return;
-      const lighter = choose({ ...this.situation(fit, feed), current: feed.rendition });
+      const lighter = choose({ ...situation, renditions: fit, current: feed.rendition });
       if (lighter.averageBandwidth >= feed.rendition.averageBandwidth) return;
       const other = {
         at: Math.max(this.playhead.time + left, 0),
@@ -266,7 +266,7 @@ class Session implements Owner {
       if (fetchTime(lighter, other) >= time || !feed.cancel()) return;
       this.take(feed, lighter);
     } else if (!feed.busy && !feed.open) {
-      this.take(feed, choose({ ...this.situation(fit, feed), current: feed.rendition }));
+      this.take(feed, choose({ ...situation, renditions: fit, current: feed.rendition }));
     }
   }
 

@@ -120,7 +120,7 @@ export class Feed implements Stream {
     const fetch: Fetch = { piece, controller: new AbortController(), at: piece.from, ending: false };
     this.fetching = fetch;
     const continues = this.open?.piece.segment === piece.segment && this.open.at === piece.from;
-    if (!continues && this.open) this.breakOff(this.open);
+    if (!continues && this.open) this.breakOff(this.open.piece);
     this.open = null;
     const prepared = this.prepare(piece.rendition, fetch.controller.signal);
     void (piece.segment.silent ? this.hush(piece, prepared) : this.run(fetch, prepared));
@@ -156,7 +156,7 @@ export class Feed implements Stream {
     } catch (error) {
       if (this.fetching !== fetch) return;
       this.fetching = null;
-      this.breakOff({ piece, at: fetch.at });
+      this.breakOff(piece);
       if (error instanceof Lost) this.owner.lost(this, piece, error);
       else if (!controller.signal.aborted) this.owner.failed(error);
     } finally {
@@ -176,16 +176,17 @@ export class Feed implements Stream {
   private finish(piece: Piece): void {
     this.fetching = null;
     this.losses = 0;
-    if (piece.to < piece.segment.size && piece.to !== fragmentAfter(piece.segment, piece.time)?.offset) {
+    const isPart = piece.to < piece.segment.size;
+    const next = isPart ? fragmentAfter(piece.segment, piece.time) : undefined;
+    if (isPart && piece.to !== next?.offset) {
       this.open = { piece, at: piece.to };
       return;
     }
-    const cut = piece.to < piece.segment.size ? fragmentAfter(piece.segment, piece.time)?.time : undefined;
     this.finishing += 1;
     this.do((queue) =>
       queue.mark(() => {
         this.finishing -= 1;
-        this.note(piece.time, cut ?? piece.segment.end);
+        this.note(piece.time, next?.time ?? piece.segment.end);
       }),
     );
   }
@@ -208,11 +209,11 @@ export class Feed implements Stream {
     this.fetching = null;
     fetch.controller.abort();
     this.waitingFor = null;
-    this.breakOff({ piece: fetch.piece, at: fetch.at });
+    this.breakOff(fetch.piece);
   }
 
   /** Forgets where the parser was; the frames that are whole stay, and are noted. */
-  private breakOff({ piece }: Open): void {
+  private breakOff(piece: Piece): void {
     this.open = null;
     this.do((queue) => {
       queue.abort();
