@@ -12,7 +12,7 @@ import { CustomVideoElement } from "custom-media-element";
 import { MediaTracksMixin } from "media-tracks";
 import type { ErrorCode } from "./errors.js";
 import type { EngineEvent, Limits } from "./messages.js";
-import { Player, type PlayerOptions } from "./player.js";
+import { LIMITS, Player, type PlayerOptions } from "./player.js";
 import { follow } from "./tracks.js";
 
 /** `MediaError`, with the player's own code beside the browser's number. */
@@ -145,7 +145,7 @@ export class SegueVideo extends Base {
   override async play(): Promise<void> {
     if (this.#scheduled) this.load();
     if (this.#deferred) this.#begin(false);
-    else if (this.#light) this.#restart();
+    else if (this.#light) this.#goOn();
     const video = this.nativeEl;
     // Loading pauses: an engine in a worker hands its source over later.
     if (this.#player && !video.src && !video.srcObject) {
@@ -234,21 +234,10 @@ export class SegueVideo extends Base {
     });
   }
 
-  /** From a first picture to all that playing takes; what was chosen meanwhile stays chosen. */
-  #restart(): void {
-    const { quality, audio } = this.#player ?? {};
-    this.#resume = this.nativeEl.currentTime;
-    this.#end();
-    this.#begin(false);
-    const player = this.#player;
-    player?.addEventListener(
-      "manifest",
-      () => {
-        if (quality !== undefined && quality !== "auto") player.quality = quality;
-        if (audio != null) player.audio = audio;
-      },
-      { once: true },
-    );
+  /** From a first picture to all that playing takes. */
+  #goOn(): void {
+    this.#light = false;
+    if (this.#player) this.#player.limits = LIMITS;
   }
 
   readonly #told = (event: Event): void => {

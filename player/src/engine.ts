@@ -12,7 +12,7 @@ import { Feed, type Owner } from "./feed.js";
 import type { Lost } from "./loader.js";
 import { type Manifest, type Rendition, type Segment, readManifest } from "./manifest.js";
 import { Source, isSupported } from "./media-source.js";
-import type { Command, EngineEvent, Playhead } from "./messages.js";
+import type { Command, EngineEvent, Limits, Playhead } from "./messages.js";
 import { type Span, ahead } from "./ranges.js";
 import { fetchManifest, follow } from "./refresh.js";
 import { fetchNext, front, isComplete, jump, relief, removals } from "./schedule.js";
@@ -60,6 +60,7 @@ export class Engine {
     if (command.type === "load") this.session = new Session(command, this.emit);
     else if (command.type === "playhead") this.session?.moved(command.playhead);
     else if (command.type === "seek") this.session?.seek(command.time);
+    else if (command.type === "limits") this.session?.limit(command.limits);
     else if (command.type === "choose") this.session?.choose(command.kind, command.id);
   }
 }
@@ -73,6 +74,7 @@ class Session implements Owner {
   private readonly rooms: (() => void)[] = [];
   private source: Source | null = null;
   private feeds: Feed[] = [];
+  private limits: Limits;
   private playhead: Playhead;
   private auto = true;
   private bytes = 0;
@@ -94,6 +96,7 @@ class Session implements Owner {
   constructor(command: Load, emit: (event: EngineEvent) => void) {
     this.command = command;
     this.tell = emit;
+    this.limits = command.limits;
     this.playhead = { time: command.start, paused: true, seeking: false, rate: 1, ready: 0 };
     this.open().catch((error: unknown) => this.failed(error));
   }
@@ -189,6 +192,11 @@ class Session implements Owner {
     this.changed();
   }
 
+  limit(limits: Limits): void {
+    this.limits = limits;
+    this.changed();
+  }
+
   /** A person's choice. */
   choose(kind: "video" | "audio", id: string | null): void {
     const feed = this.feed(kind);
@@ -216,8 +224,7 @@ class Session implements Owner {
   }
 
   private step(): void {
-    const { playhead, feeds } = this;
-    const { limits } = this.command;
+    const { playhead, feeds, limits } = this;
     const video = this.feed("video");
     for (const feed of feeds) {
       if (!this.source?.streaming) break;
@@ -375,8 +382,8 @@ class Session implements Owner {
   /** A segment may be longer than all that is to be buffered. */
   private isFull(feed: Feed): boolean {
     const seconds = this.left(feed);
-    const { limits } = this.command;
-    return seconds > limits.ahead && (seconds * feed.rendition.averageBandwidth) / 8 > limits.bytes;
+    const { ahead, bytes } = this.limits;
+    return seconds > ahead && (seconds * feed.rendition.averageBandwidth) / 8 > bytes;
   }
 
   full(feed: Feed): Span | null {

@@ -46,6 +46,7 @@ export type Command =
     }
   | { readonly type: "playhead"; readonly playhead: Playhead }
   | { readonly type: "seek"; readonly time: number }
+  | { readonly type: "limits"; readonly limits: Limits }
   /** Play this rendition from now on; `null` gives the choice of video back to the engine. */
   | { readonly type: "choose"; readonly kind: "video" | "audio"; readonly id: string | null }
   | { readonly type: "close" };

@@ -29,7 +29,8 @@ export interface LoadOptions {
   readonly start?: number;
 }
 
-const LIMITS: Limits = { ahead: 30, behind: 30, segments: 3, bytes: 48 << 20 };
+/** How much is kept and fetched where nothing else is said. */
+export const LIMITS: Limits = { ahead: 30, behind: 30, segments: 3, bytes: 48 << 20 };
 /** Milliseconds between two reports of the playhead, beside those at every event. */
 const REPORT = 250;
 /** Milliseconds in which a choice has reached the engine, and what it tells has come back. */
@@ -58,6 +59,7 @@ export class Player extends EventTarget {
   private readonly send: (command: Command) => void;
   private readonly worker: Worker | null;
   private readonly timer: ReturnType<typeof setInterval>;
+  private kept: Limits;
   private address: string | null = null;
   private captions: Captions | null = null;
   private known: Manifest | null = null;
@@ -73,6 +75,7 @@ export class Player extends EventTarget {
     super();
     this.video = video;
     this.options = options;
+    this.kept = { ...LIMITS, ...options.limits };
     this.worker = options.worker && inWorkers() ? startWorker(options.worker) : null;
     if (this.worker) {
       const { worker } = this;
@@ -101,12 +104,12 @@ export class Player extends EventTarget {
   load(url: string, { manifest, start = 0 }: LoadOptions = {}): void {
     this.reset();
     this.start = start;
-    const { limits, maxHeight } = this.options;
+    const { maxHeight } = this.options;
     this.send({
       type: "load",
       url: new URL(url, document.baseURI).href,
       start,
-      limits: { ...LIMITS, ...limits },
+      limits: this.kept,
       ...(manifest !== undefined && { manifest }),
       ...(maxHeight !== undefined && { maxHeight }),
     });
@@ -142,6 +145,16 @@ export class Player extends EventTarget {
     if (id === null) return;
     this.choose({ audio: id });
     this.send({ type: "choose", kind: "audio", id });
+  }
+
+  /** How much is kept and fetched; what is left out when it is set stays as it was. */
+  get limits(): Limits {
+    return this.kept;
+  }
+
+  set limits(limits: Partial<Limits>) {
+    this.kept = { ...this.kept, ...limits };
+    this.send({ type: "limits", limits: this.kept });
   }
 
   /** What is being played, and how well it comes in. */

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-import { quiet, rendition, stalled, test } from "../support/theatre.js";
+import { modes, quiet, rendition, stalled, test } from "../support/theatre.js";
 
 const FILM = "frames/numbered.mp4";
 /** Seconds of a segment of that film. */
@@ -20,6 +20,26 @@ test("fetching stops at the seconds that are wanted, and goes on as they are pla
   expect(stalled(notes)).toBe(0);
   expect(notes.most.ahead).toBeLessThanOrEqual(8 + SEGMENT + 0.1);
 });
+
+for (const { where, worker } of modes) {
+  test(`how much is fetched can be said while it plays, engine in ${where}`, async ({ theatre }) => {
+    const { viewer, origin } = await theatre.show(FILM, { worker, limits: { ahead: 2, segments: 1 } });
+    await viewer.past(1);
+    await viewer.pause();
+    await quiet(origin);
+    const before = (await viewer.notes()).most.ahead;
+    expect(before).toBeLessThanOrEqual(2 * SEGMENT + 0.1);
+    const limits = await viewer.page.evaluate(() => {
+      const { player } = globalThis.recorder;
+      if (player) player.limits = { ahead: 25 };
+      return player?.limits;
+    });
+    expect(limits).toMatchObject({ ahead: 25, segments: 1, behind: 30 });
+    await viewer.until("25 s", (recorder) => recorder.around().ahead > 24, null);
+    await quiet(origin);
+    expect((await viewer.notes()).most.ahead).toBeLessThanOrEqual(25 + SEGMENT + 0.1);
+  });
+}
 
 test("the segments that are wanted are fetched even where they last longer", async ({ theatre }) => {
   const { viewer, origin } = await theatre.show(FILM, { paused: true, limits: { ahead: 1, segments: 3 } });
