@@ -9,7 +9,7 @@ const LAYERS = `
   silence
   bytes
   abr schedule wvtt ttml stills
-  append-queue media-source loader
+  append-queue media-source loader events
   refresh feed captions thumbnails
   engine
   worker player

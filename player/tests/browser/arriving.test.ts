@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 
 import { changed, MEDIA, modes, quiet, skipped, stalled, test, type Theatre } from "../support/theatre.js";
-import { eventually } from "../support/run.js";
-import type { OpenOptions } from "../support/viewer.js";
+import { eventually, segmented } from "../support/run.js";
+import { type OpenOptions, Viewer } from "../support/viewer.js";
 
 const FILM = "frames/numbered.mp4";
 const SEGMENTS = 15;
@@ -146,6 +146,36 @@ test.concurrent("once all has arrived the manifest is asked for no more", async 
   expect(origin.asked(/manifest/).length - before).toBeLessThanOrEqual(1);
   expect(stalled(notes)).toBe(0);
 });
+
+for (const { where, worker } of modes) {
+  test(`a gateway that tells what happens is asked when something happened, engine in ${where}`, async ({
+    theatre,
+  }) => {
+    const arriving = new Arriving([[1, 3]]);
+    const origin = await theatre.origin(FILM);
+    origin.folder("/v1/media/film7/", await segmented(FILM));
+    const stage = origin.events("/v1/events");
+    origin.rule(
+      changed((manifest) => {
+        manifest.state = arriving.state;
+        for (const each of manifest.renditions) each.available = arriving.here;
+      }),
+    );
+    const options = { worker, paused: true, limits: { ahead: 25 } };
+    const viewer = theatre.keep(
+      await Viewer.open(theatre.browser, origin, "/v1/media/film7/manifest.json", options),
+    );
+    await eventually("it listens", () => stage.listeners === 1 || undefined);
+    stage.say("anything", { id: "film7" });
+    await eventually("it reads again", () => origin.asked(/manifest/).length > 1 || undefined);
+    stage.drop();
+    await eventually("it listens again", () => stage.listeners === 1 || undefined);
+    arriving.finish();
+    stage.say("anything", { id: "film7" });
+    await viewer.until("all that is wanted is here", (recorder) => recorder.around().ahead > 24, null);
+    await eventually("it listens no more", () => stage.listeners === 0 || undefined);
+  });
+}
 
 test("sound that begins late is silent before that also once more has arrived", async ({ theatre }) => {
   const origin = await theatre.origin("edge/late-audio.mp4");

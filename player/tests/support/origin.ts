@@ -65,7 +65,20 @@ export interface Entry {
 
 type Answer = () =>
   { readonly body: Buffer; readonly type: string } | Promise<{ body: Buffer; type: string }>;
-type Place = { readonly folder: string } | { readonly answer: Answer } | { readonly upstream: string };
+/** A stream of events; all who listen hear each. */
+export interface Stage {
+  /** How many listen. */
+  readonly listeners: number;
+  say(type: string, data: unknown): void;
+  /** Breaks off all who listen. */
+  drop(): void;
+}
+
+type Place =
+  | { readonly listeners: Set<ServerResponse> }
+  | { readonly folder: string }
+  | { readonly answer: Answer }
+  | { readonly upstream: string };
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -122,6 +135,23 @@ export class Origin {
     this.#places.unshift([address, { answer }]);
   }
 
+  /** Tells events at an address. */
+  events(address: string): Stage {
+    const listeners = new Set<ServerResponse>();
+    this.#places.unshift([address, { listeners }]);
+    return {
+      get listeners() {
+        return listeners.size;
+      },
+      say: (type, data) => {
+        for (const each of listeners) each.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+      },
+      drop: () => {
+        for (const each of listeners) each.destroy();
+      },
+    };
+  }
+
   /** Hands what lies below a prefix on to another server. */
   forward(prefix: string, upstream: string): void {
     this.#places.unshift([prefix, { upstream }]);
@@ -171,6 +201,14 @@ export class Origin {
       entry.end = "faulty";
       const after = fault.retryAfter === undefined ? {} : { "retry-after": String(fault.retryAfter) };
       return (this.#head(entry, response, fault.status, after), void response.end("on purpose"));
+    }
+    const hall = this.#places.find(([prefix, place]) => "listeners" in place && address === prefix)?.[1];
+    if (hall && "listeners" in hall) {
+      this.#head(entry, response, 200, { "content-type": "text/event-stream" });
+      response.flushHeaders();
+      hall.listeners.add(response);
+      response.on("close", () => hall.listeners.delete(response));
+      return;
     }
     const found = request.method === "OPTIONS" ? undefined : await this.#find(address);
     if (!found)
@@ -239,6 +277,7 @@ export class Origin {
         const rest = path.normalize(`/${pathname.slice(prefix.length)}`);
         return file(pathname === prefix ? place.folder : path.join(place.folder, rest));
       }
+      if ("listeners" in place) continue;
       if ("answer" in place) return whole(await place.answer());
       const reply = await fetch(place.upstream + address);
       if (!reply.ok) return undefined;
