@@ -1,34 +1,13 @@
 /**
- * The list of films: searched on the server, a page at a time, with pictures as cards come into view.
+ * The list of films: searched on the server, a page at a time, and kept as the gateway has it.
  *
  * @module
  */
 
-import { channelName } from "../src/tracks.js";
-import { byId, icon, ICONS, make } from "./dom.js";
+import { card, type Item } from "./card.js";
+import { byId } from "./dom.js";
 import { Memory } from "./memory.js";
-import { poster } from "./posters.js";
-import { clock } from "./time.js";
-
-/** What the gateway says of a medium, as far as a card shows it. */
-interface Item {
-  readonly id: string;
-  readonly title: string;
-  readonly season: number | null;
-  readonly episode: number | null;
-  readonly state: "receiving" | "playable" | "ready" | "failed" | "expired";
-  readonly duration: number | null;
-  readonly bytes: number;
-  readonly error?: string;
-  readonly renditions: readonly {
-    readonly kind: string;
-    readonly codec: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly channels?: number;
-    readonly language?: string;
-  }[];
-}
+import { onNews } from "./news.js";
 
 interface Page {
   readonly items: readonly Item[];
@@ -44,142 +23,74 @@ const films = byId("films", HTMLUListElement);
 const status = byId("status", HTMLParagraphElement);
 const more = byId("more", HTMLButtonElement);
 const memory = new Memory(() => localStorage);
+/** The list as it is shown: by film, what it was made from. */
+const shown = new Map<string, { readonly from: string; readonly entry: HTMLLIElement }>();
 let next: string | null = null;
-let asking = new AbortController();
+let asking: AbortController | null = null;
 let typing = 0;
 
-/** Makes the picture of a card once it is in view, and gives it up when it leaves before its turn has come. */
-const seen = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const picture = pictures.get(target);
-      if (isIntersecting) picture?.start();
-      else picture?.stop();
-    }
-  },
-  { rootMargin: "200px" },
-);
-const pictures = new WeakMap<Element, { start: () => void; stop: () => void }>();
-
-function picture(item: Item, place: HTMLElement): void {
-  let life: AbortController | null = null;
-  const start = async (signal: AbortSignal): Promise<void> => {
-    const address = await poster(`/v1/media/${item.id}/manifest.json`, `${item.bytes}`, signal);
-    if (!address || signal.aborted) return;
-    seen.unobserve(place);
-    const image = make("img", { src: address, alt: "" });
-    image.addEventListener("load", () => image.classList.add("here"));
-    place.querySelector("svg")?.after(image);
-  };
-  pictures.set(place, {
-    start: () => {
-      if (life) return;
-      life = new AbortController();
-      start(life.signal).catch(() => undefined); // the placeholder stays
-    },
-    stop: () => {
-      life?.abort();
-      life = null;
-    },
-  });
-  seen.observe(place);
-}
-
-/** A hue that is always the same for a film. */
-function hue(id: string): number {
-  return Array.from(id).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
-}
-
-const STATES: Partial<Record<Item["state"], string>> = {
-  receiving: "arriving",
-  playable: "arriving, plays already",
-  failed: "can’t be played",
-  expired: "gone",
-};
-
-function card(item: Item): HTMLLIElement {
-  const plays = item.state === "ready" || item.state === "playable";
-  const video = item.renditions.find(({ kind }) => kind === "video");
-  const place = make("div", { className: "picture" }, icon(video || !plays ? ICONS.film : ICONS.sound));
-  place.style.setProperty("--hue", `${hue(item.id)}`);
-  if (plays && video) picture(item, place);
-  if (item.duration !== null)
-    place.append(make("span", { className: "badge duration", textContent: clock(item.duration) }));
-  const state = STATES[item.state];
-  if (state) place.append(make("span", { className: `badge state ${item.state}`, textContent: state }));
-  const position = plays && memory.of(item.id);
-  if (position) {
-    const bar = make("span");
-    bar.style.width = `${(100 * position.time) / position.duration}%`;
-    place.append(make("div", { className: "watched" }, bar));
-  }
-  const title = plays
-    ? make("a", { href: `/watch/${item.id}`, textContent: item.title })
-    : make("span", { textContent: item.title });
-  const left = position ? `${clock(position.duration - position.time)} left` : "";
-  const text = [left, ...facts(item)].filter(Boolean).join(" · ");
-  const entry = make(
-    "li",
-    { className: "film" },
-    place,
-    make("h2", {}, title),
-    make("p", { textContent: text }),
-  );
-  if (item.error) entry.append(make("p", { className: "why", textContent: item.error }));
-  return entry;
-}
-
-function facts({ renditions, season, episode, state }: Item): string[] {
-  const video = renditions.find(({ kind }) => kind === "video");
-  const audio = renditions.filter(({ kind }) => kind === "audio");
-  const sound = audio.length > 1 ? `${audio.length} sound tracks` : channelName(audio[0]?.channels);
-  const codecs = new Set(
-    renditions.filter(({ kind }) => kind !== "text").map(({ codec }) => codecName(codec)),
-  );
-  return [
-    season === null ? "" : `season ${season}, episode ${episode ?? "?"}`,
-    video ? `${Math.min(video.width ?? 0, video.height ?? 0)}p` : state === "ready" ? "sound only" : "",
-    sound,
-    [...codecs].join(" + "),
-  ].filter(Boolean);
-}
-
-/** What people call a codec; its four letters where they call it nothing else. */
-function codecName(codec: string): string {
-  const names: Record<string, string> = {
-    avc1: "H.264",
-    avc3: "H.264",
-    hvc1: "HEVC",
-    hev1: "HEVC",
-    av01: "AV1",
-    vp08: "VP8",
-    vp09: "VP9",
-    mp4a: "AAC",
-    "ac-3": "AC-3",
-    "ec-3": "E-AC-3",
-  };
-  const letters = codec.split(".")[0] ?? codec;
-  return names[letters] ?? letters;
-}
-
-async function load(address: string, fresh: boolean): Promise<void> {
-  asking.abort();
+/** Reads `pages` pages from `address` on, and shows them; after those that are there already, where told so. */
+async function load(address: string, pages: number, after: boolean): Promise<void> {
+  asking?.abort();
   const mine = (asking = new AbortController());
   try {
-    const response = await fetch(address, { signal: mine.signal });
-    const page = (await response.json()) as Page & { title?: string };
-    if (!response.ok) throw new Error(page.title ?? `status ${response.status}`);
-    const cards = page.items.map(card);
-    if (fresh) films.replaceChildren(...cards);
-    else films.append(...cards);
-    next = page.next;
+    const items: Item[] = [];
+    let following: string | null = address;
+    for (let i = 0; i < pages && following !== null; i += 1) {
+      const page = await read(following, mine.signal);
+      items.push(...page.items);
+      following = page.next;
+    }
+    show(items, after);
+    next = following;
     more.hidden = next === null;
-    status.textContent = cards.length || !fresh ? "" : nothing();
+    status.textContent = films.children.length ? "" : nothing();
   } catch (error) {
     if (!mine.signal.aborted) {
       status.textContent = `The list can’t be loaded: ${error instanceof Error ? error.message : String(error)}`;
     }
+  } finally {
+    if (asking === mine) asking = null;
   }
+}
+
+async function read(address: string, signal: AbortSignal): Promise<Page> {
+  // Asks whether what the browser has is what the gateway has: mostly it is.
+  const response = await fetch(address, { signal, cache: "no-cache" });
+  const page = (await response.json()) as Page & { title?: string };
+  if (!response.ok) throw new Error(page.title ?? `status ${response.status}`);
+  return page;
+}
+
+/** Leaves alone what is as it was: its picture, its place, and the focus in it. */
+function show(items: readonly Item[], after: boolean): void {
+  const told = new Set(items.map(({ id }) => id));
+  for (const [id, { entry }] of after ? [] : shown) {
+    if (told.has(id)) continue;
+    entry.remove();
+    shown.delete(id);
+  }
+  const from = after ? films.children.length : 0;
+  for (const [i, item] of items.entries()) {
+    const entry = entryOf(item);
+    const there = films.children[from + i] ?? null;
+    if (entry !== there) films.insertBefore(entry, there);
+  }
+}
+
+/** The card of a film: the one there is, unless the film has changed. */
+function entryOf(item: Item): HTMLLIElement {
+  const known = shown.get(item.id);
+  const from = JSON.stringify([item, memory.of(item.id)]);
+  if (known?.from === from) return known.entry;
+  const entry = card(item, memory);
+  shown.set(item.id, { from, entry });
+  if (known) {
+    const hadFocus = known.entry.contains(document.activeElement);
+    known.entry.replaceWith(entry);
+    if (hadFocus) entry.querySelector("a")?.focus();
+  }
+  return entry;
 }
 
 function nothing(): string {
@@ -188,10 +99,12 @@ function nothing(): string {
     : "No films yet. They appear here once they lie in a served folder.";
 }
 
-function first(): void {
+/** Reads what is looked for from its beginning, as far as it was read before where that is not new. */
+function first(isNew: boolean): void {
   const query = new URLSearchParams({ limit: `${LIMIT}` });
   if (search.value) query.set("q", search.value);
-  void load(`/v1/media?${query}`, true);
+  const pages = isNew ? 1 : Math.max(1, Math.ceil(films.children.length / LIMIT));
+  void load(`/v1/media?${query}`, pages, false);
 }
 
 search.addEventListener("input", () => {
@@ -200,10 +113,10 @@ search.addEventListener("input", () => {
   else address.searchParams.delete("q");
   history.replaceState(null, "", address);
   clearTimeout(typing);
-  typing = window.setTimeout(first, PAUSE);
+  typing = window.setTimeout(() => first(true), PAUSE);
 });
 more.addEventListener("click", () => {
-  if (next) void load(next, false);
+  if (next) void load(next, 1, true);
 });
 new IntersectionObserver(
   ([entry]) => {
@@ -218,8 +131,12 @@ document.addEventListener("keydown", (event) => {
 });
 // Back from a film: what was watched shows.
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) first();
+  if (event.persisted) first(false);
 });
 
 search.value = new URLSearchParams(location.search).get("q") ?? "";
-first();
+first(true);
+onNews(() => {
+  // What somebody is waiting for goes first.
+  if (asking === null) first(false);
+});
