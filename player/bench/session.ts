@@ -14,7 +14,8 @@ import { Origin } from "../tests/support/origin.js";
 import { Viewer } from "../tests/support/viewer.js";
 import type { Contender } from "./players.js";
 
-const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
+/** The folder with the other players. */
+export const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
 
 /** A film: its MP4, and the folder it was cut into. */
 export interface Film {
