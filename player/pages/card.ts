@@ -138,6 +138,9 @@ function codecName(codec: string): string {
     vp08: "VP8",
     vp09: "VP9",
     mp4a: "AAC",
+    opus: "Opus",
+    flac: "FLAC",
+    fLaC: "FLAC",
     "ac-3": "AC-3",
     "ec-3": "E-AC-3",
   };

@@ -35,11 +35,15 @@ export function rows(manifest: Manifest): HTMLTableRowElement[] {
       ...[
         what(rendition),
         rendition.codec,
-        `${(rendition.averageBandwidth / 1000).toFixed(0)} kbit/s`,
+        rate(rendition.averageBandwidth),
         `${rendition.segments.length}`,
       ].map((textContent) => make("td", { textContent })),
     ),
   );
+}
+
+function rate(bits: number): string {
+  return bits < 1000 ? "under 1 kbit/s" : `${(bits / 1000).toFixed(0)} kbit/s`;
 }
 
 function what({ kind, width, height, frameRate, channels, language, name }: Rendition): string {

@@ -161,6 +161,14 @@ describe("the page that plays a film", () => {
     await page.waitForFunction(() => document.activeElement?.id === "sound");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.activeElement?.localName === "media-audio-track-menu");
+    await eventually("the way back shows above what there is to choose", () =>
+      page.evaluate(() => {
+        const top = (place?: Element | null): number => place?.getBoundingClientRect().top ?? NaN;
+        const sounds = document.querySelector("media-audio-track-menu");
+        const back = sounds?.shadowRoot?.querySelector("button[part~=back]");
+        return Math.abs(top(back) - top(document.querySelector("#settings"))) < 2 || undefined;
+      }),
+    );
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector("segue-video")?.player?.audio === "a2");
@@ -169,6 +177,55 @@ describe("the page that plays a film", () => {
     await page.evaluate(() => document.querySelector("segue-video")?.play());
     await reaches(page, "it plays", (at) => at > 1);
     expect(await page.evaluate(() => document.querySelector("segue-video")?.player?.audio)).toBe("a2");
+  });
+
+  test("fills the screen and gives it back, by key and by button", async ({ theatre }) => {
+    const page = await watch(theatre, "Colours in time");
+    const filled = (): Promise<boolean> =>
+      page.evaluate(() => {
+        const stage = document.querySelector("media-controller");
+        return document.fullscreenElement === stage && stage?.clientWidth === innerWidth;
+      });
+    await page.keyboard.press("f");
+    await eventually("it fills the screen", async () => (await filled()) || undefined);
+    await page.locator("media-fullscreen-button[mediaisfullscreen]").click();
+    await page.waitForFunction(() => document.fullscreenElement === null);
+    await page.locator("media-fullscreen-button:not([mediaisfullscreen])").click();
+    await eventually("it fills it again", async () => (await filled()) || undefined);
+    expect(complaints.get(page)).toEqual([]);
+  });
+
+  test("asks for a picture of its own, by key and by button, where there can be one", async ({ theatre }) => {
+    const page = await watch(theatre, "Colours in time");
+    // Windows need a screen: what is tested is that it is asked for, and what the button then says.
+    await page.evaluate(() => {
+      const video = document.querySelector("segue-video")?.nativeEl;
+      if (!video) throw new Error("there is no video");
+      const asked: string[] = [];
+      let inside: Element | null = null;
+      Object.defineProperty(Document.prototype, "pictureInPictureElement", { get: () => inside });
+      Object.defineProperty(ShadowRoot.prototype, "pictureInPictureElement", { get: () => inside });
+      video.requestPictureInPicture = () => {
+        asked.push("in");
+        inside = video;
+        video.dispatchEvent(new Event("enterpictureinpicture", { bubbles: true }));
+        return Promise.resolve({} as PictureInPictureWindow);
+      };
+      document.exitPictureInPicture = () => {
+        asked.push("out");
+        inside = null;
+        video.dispatchEvent(new Event("leavepictureinpicture", { bubbles: true }));
+        return Promise.resolve();
+      };
+      Object.assign(globalThis, { asked });
+    });
+    await page.keyboard.press("p");
+    await page.locator("media-pip-button[mediaispip]").click();
+    await page.locator("media-pip-button:not([mediaispip])").waitFor();
+    expect(await page.evaluate(() => (globalThis as unknown as { asked: string[] }).asked)).toEqual([
+      "in",
+      "out",
+    ]);
   });
 
   test("copies a link to where the film is", async ({ theatre }) => {
