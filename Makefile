@@ -66,6 +66,7 @@ bench: player ## time and memory beside cp, other packagers and other players, t
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/serve.sh
 	cargo bench --locked -p segmenter
+	cargo bench --locked -p gateway --bench store
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/players.sh
 
 fuzz: ## fuzz each target of the segmenter for a while (SECONDS=600, TARGETS="scan moov moof engine")
