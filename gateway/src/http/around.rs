@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tracing::{debug, enabled, warn};
 
 use super::error::Logged;
-use super::health::Counts;
+use super::metrics::Counts;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -50,7 +50,7 @@ impl Around {
     /// Puts on a response what every response has.
     pub(super) fn after(self, mut response: Response, counts: &Counts) -> Response {
         let status = response.status();
-        counts.count(status);
+        counts.count(status, response.headers(), self.told.started.elapsed());
         self.log(status, response.extensions().get::<Logged>());
         let fields = response.headers_mut();
         fields.insert(REQUEST_ID, self.id);

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod health;
 mod media;
+mod metrics;
 mod negotiate;
 mod openapi;
 mod original;
@@ -38,7 +39,7 @@ use crate::playback::Playback;
 use crate::retention::Retention;
 use crate::source::Sources;
 
-pub use health::Counts;
+pub use metrics::Counts;
 pub use server::{Limits, bind, serve};
 pub use sse::Streams;
 
@@ -79,7 +80,7 @@ fn router(gateway: Shared) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/media", get(media::list))
         .route("/v1/media/{id}", get(media::show).delete(media::delete))
         .route("/v1/media/{id}/manifest.json", get(tree::manifest))

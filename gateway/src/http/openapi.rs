@@ -9,7 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{events, health, media, original, pages, player, storage, titles, tree};
+use super::{events, health, media, metrics, original, pages, player, storage, titles, tree};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,7 +34,7 @@ use super::{events, health, media, original, pages, player, storage, titles, tre
         player::file,
         health::live,
         health::ready,
-        health::metrics,
+        metrics::metrics,
     ),
     tags(
         (name = "media", description = "Which media there are"),

@@ -28,7 +28,7 @@ use super::stream::{Pieces, Streamed};
 use crate::id::MediaId;
 use crate::playback::{Film, Item, Passing, Playback};
 
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The id and the rest of the path of an address below `/v1/media/`.
 pub(super) fn split(uri: &Uri) -> Result<(MediaId, &str), Problem> {
