@@ -1,8 +1,8 @@
 //! The Segue gateway: folders of films in, CMAF over HTTP out; and its command line.
 //!
 //! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`; [`index`], [`store`]; [`cache`], [`source`],
-//! [`events`]; the services [`ingest`] and
-//! [`playback`], which meet only through the index; the drivers [`http`] and [`cli`]; [`app`], which builds them all.
+//! [`events`], [`peer`]; the services [`ingest`] and [`playback`], which meet only through the index; the drivers [`http`] and
+//! [`cli`]; [`app`], which builds them all.
 
 pub mod app;
 pub mod cache;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod id;
 pub mod index;
 pub mod ingest;
+pub mod peer;
 pub mod playback;
 pub mod ranges;
 pub mod retention;

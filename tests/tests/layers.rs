@@ -48,7 +48,7 @@ const GATEWAY: House = House {
     layers: &[
         &["id", "title", "config", "clock", "task", "ranges"],
         &["index", "store"],
-        &["cache", "source", "timeline", "events", "jobs"],
+        &["cache", "source", "timeline", "events", "jobs", "peer"],
         &["ingest", "playback", "retention", "broadcast", "provider", "live", "chat", "audience", "stage"],
         &["http", "tasks", "cli"],
         &["app", "main"],
