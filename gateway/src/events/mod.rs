@@ -1,6 +1,6 @@
 //! What happens to media, uploads and peers, told to whoever listens.
 //!
-//! The last [`KEPT`] events can be had again by one who was away for a moment. One who reads more slowly than events come loses the oldest
+//! The last `KEPT` events can be had again by one who was away for a moment. One who reads more slowly than events come loses the oldest
 //! and is told so; nobody who tells one ever waits.
 
 use std::collections::VecDeque;
