@@ -1,6 +1,6 @@
 //! The Segue gateway: folders of films in, CMAF over HTTP out; and its command line.
 //!
-//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`; [`index`], [`store`]; [`cache`], [`source`],
+//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`, [`mapped`]; [`index`], [`store`]; [`cache`], [`source`],
 //! [`events`], [`peer`]; the services [`ingest`] and [`playback`], which meet only through the index; the drivers [`http`] and
 //! [`cli`]; [`app`], which builds them all.
 
@@ -14,6 +14,7 @@ pub mod http;
 pub mod id;
 pub mod index;
 pub mod ingest;
+pub mod mapped;
 pub mod peer;
 pub mod playback;
 pub mod ranges;

@@ -5,14 +5,16 @@
 //! The longest unused goes first, although keeping what is asked for most often would hit more. A player's next segments
 //! are made ahead of it and have been asked for never; a cache that looks at frequency would turn just those away. So that one who
 //! watches a long film alone does not push out what many watch, a cache may have two parts: what has been asked for
-//! [`PROVEN`] times moves to the larger one, and what passes by once only ever pushes out what did so before.
+//! `PROVEN` times moves to the larger one, and what passes by once only ever pushes out what did so before.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use moka::Entry as Held;
 use moka::future::{Cache as Moka, FutureExt as _};
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
 /// Tells how many bytes of memory a value takes.
@@ -103,6 +105,20 @@ where
         Ok(Arc::clone(&made.value))
     }
 
+    /// Puts a value in the place of what is held under this key, if anything still is.
+    pub async fn replace(&self, key: &K, value: V) {
+        let value = Arc::new(value);
+        for part in self.parts() {
+            let by = |held: Option<Held<K, Arc<Entry<V>>>>| {
+                let asked = held.map(|held| held.value().asked.load(Ordering::Relaxed));
+                let entry =
+                    |asked| Arc::new(Entry { value: Arc::clone(&value), asked: AtomicU32::new(asked) });
+                ready(asked.map_or(Op::Nop, |asked| Op::Put(entry(asked))))
+            };
+            part.entry_by_ref(key).and_compute_with(by).await;
+        }
+    }
+
     /// Takes one value out.
     pub async fn remove(&self, key: &K) {
         for part in self.parts() {
@@ -173,6 +189,20 @@ mod tests {
         let all = futures_util::future::join_all((0..64).map(|_| ask())).await;
         assert!(all.iter().all(|value| value.as_ref().unwrap().len() == 10));
         assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn only_what_is_held_is_replaced() {
+        for cache in [Cache::<u32, Vec<u8>>::new(1 << 20), Cache::in_two_parts(1 << 20)] {
+            cache.get_or_make(&1, async { Ok::<_, String>(vec![1]) }).await.unwrap();
+            cache.replace(&1, vec![2]).await;
+            cache.replace(&7, vec![7]).await;
+            assert_eq!(*cache.get(&1).await.unwrap(), [2]);
+            cache.get(&1).await;
+            cache.replace(&1, vec![3]).await;
+            assert_eq!(*cache.get(&1).await.unwrap(), [3]);
+            assert!(!cache.holds(&7));
+        }
     }
 
     #[tokio::test]

@@ -21,6 +21,9 @@ use crate::playback::{Coding, Head, Keep};
 /// Separates the parts of a body of several ranges. Long enough not to turn up in one.
 const BOUNDARY: &str = "segue-8f2c61d4a97b4e0c93d5-part";
 
+/// Fields of an answer, at most, so that there is room for them from the start.
+const FIELDS: usize = 16;
+
 /// Bytes that can be had in pieces.
 pub(super) trait Bytewise {
     /// These bytes of it, as a body. `ranges` lie inside; between them, and at the end, stands what `between` says.
@@ -59,6 +62,18 @@ pub(super) fn without_bytes(headers: &HeaderMap, head: &Head) -> Option<Response
         }
         Verdict::Failed => Some(Problem::new(Kind::Precondition).into_response()),
     }
+}
+
+/// Answers a request without conditions, for all of something.
+pub(super) fn whole<B>(head: &Head, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    let fields = response.headers_mut();
+    fields.reserve(FIELDS);
+    describe(fields, head);
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(head.media_type));
+    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    fields.insert(CONTENT_LENGTH, head.length.into());
+    response
 }
 
 /// Answers a request for something that is described by `head`. `bytes` is `None` for HEAD, which needs none.

@@ -48,7 +48,7 @@ impl Around {
     }
 
     /// Puts on a response what every response has.
-    pub(super) fn after(self, mut response: Response, counts: &Counts) -> Response {
+    pub(super) fn after<B>(self, mut response: Response<B>, counts: &Counts) -> Response<B> {
         let status = response.status();
         counts.count(status, response.headers(), self.told.started.elapsed());
         self.log(status, response.extensions().get::<Logged>());

@@ -14,6 +14,7 @@ mod metrics;
 mod negotiate;
 mod openapi;
 mod original;
+mod outgoing;
 mod pages;
 mod paging;
 mod player;
@@ -21,9 +22,11 @@ mod range;
 mod server;
 mod sse;
 mod storage;
+mod straight;
 mod stream;
 mod titles;
 mod tree;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +45,7 @@ use crate::source::Sources;
 pub use metrics::Counts;
 pub use server::{Limits, bind, serve};
 pub use sse::Streams;
+pub use wire::Wire;
 
 /// All that handlers ask; one is shared by all.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Sockets: listening, accepting, connections that end when they are asked to.
 //!
 //! # Why
-//! An accept loop of our own, because three things matter that a ready-made one doesn't offer: a small send buffer on the listener
-//! (a thousand slow readers then keep 0.6 GB in the kernel instead of 2), no delay of small packets, and an end of patience with
-//! clients that open a connection and say nothing.
+//! An accept loop of our own, because three things matter that a ready-made one doesn't offer: a [`Wire`] under each connection, which
+//! begins with a bound on what the kernel queues for it (a connection has from its listener), no delay of small packets, and an end of
+//! patience with clients that open a connection and say nothing.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,7 +17,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -25,11 +25,12 @@ use tower_service::Service;
 use tracing::{debug, warn};
 
 use super::around::{Around, preflight};
-use super::{Gateway, router};
+use super::outgoing::Outgoing;
+use super::straight::straight;
+use super::wire::NARROW;
+use super::{Gateway, Wire, router};
 use crate::task::Tasks;
 
-/// Bytes the kernel keeps for a client that reads slowly (it doubles the figure).
-const SEND_BUFFER: usize = 256 << 10;
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
 /// Bytes a request's head may have.
@@ -57,7 +58,7 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
         // `[::]` is every address, old and new.
         socket.set_only_v6(false)?;
     }
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_tcp_notsent_lowat(NARROW)?;
     socket.set_keepalive(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -114,10 +115,11 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "packets may be delayed");
     }
-    let service = service_fn(move |request| handle(router.clone(), Arc::clone(&gateway), request));
+    // In memory of its own, which is given back with the answer: a connection that idles needs none.
+    let service = service_fn(move |request| Box::pin(handle(router.clone(), Arc::clone(&gateway), request)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEAD);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(Wire::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -135,11 +137,14 @@ async fn handle(
     mut router: axum::Router,
     gateway: Arc<Gateway>,
     request: Request<Incoming>,
-) -> Result<Response, Infallible> {
+) -> Result<Response<Outgoing>, Infallible> {
     let around = Around::before(&request);
-    let response = match preflight(request.method()) {
+    let response = match straight(&gateway, &request).await {
         Some(response) => response,
-        None => router.call(request.map(Body::new)).await?,
+        None => match preflight(request.method()) {
+            Some(response) => response.map(Outgoing::Routed),
+            None => router.call(request.map(Body::new)).await?.map(Outgoing::Routed),
+        },
     };
     Ok(around.after(response, &gateway.counts))
 }

@@ -86,7 +86,7 @@ fn early(method: &Method, headers: &HeaderMap, film: &Film, item: Item) -> Optio
 }
 
 /// The version of the film that is asked for; `None` for whichever there is.
-fn version(uri: &Uri) -> Option<&str> {
+pub(super) fn version(uri: &Uri) -> Option<&str> {
     let mut parameters = uri.query()?.split('&').filter_map(|parameter| parameter.split_once('='));
     parameters.find_map(|(name, value)| (name == Version::PARAMETER).then_some(value))
 }

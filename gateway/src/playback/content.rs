@@ -1,6 +1,7 @@
 //! Bytes ready to be sent, and what is to be said of them.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -8,6 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::Item;
 use crate::cache::Weight;
+use crate::mapped::Draft;
 
 /// Text shorter than this is not worth compressing.
 const WORTH_CODING: usize = 1024;
@@ -87,23 +89,58 @@ pub struct Head {
     pub varies: bool,
 }
 
+/// How often something has been asked for; no part of what it is.
+#[derive(Debug, Default)]
+pub(super) struct Uses(AtomicU32);
+
+impl Uses {
+    /// Uses after which something is worth work that pays slowly.
+    const WORTH: u32 = 16;
+
+    /// Counts a use. Whether this is one after which such work is due: every so many, until it is done.
+    pub(super) fn is_worth_work(&self) -> bool {
+        let before = self.0.load(Ordering::Relaxed);
+        before != u32::MAX && (self.0.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(Self::WORTH)
+    }
+
+    /// For something that such work has been done on.
+    fn done() -> Self {
+        Self(AtomicU32::new(u32::MAX))
+    }
+}
+
 /// An item with its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Content {
     /// What is said of it.
     pub head: Head,
     /// Its bytes.
     pub bytes: Bytes,
+    pub(super) uses: Uses,
 }
 
 impl Content {
+    pub(super) fn new(head: Head, bytes: Bytes) -> Self {
+        Self { head, bytes, uses: Uses::default() }
+    }
+
+    /// The same where it costs less to send; `None` if there is no such place. Blocks.
+    pub(super) fn enlarged(&self) -> Option<Self> {
+        let mut draft = Draft::new()?;
+        draft.write(&self.bytes).ok()?;
+        draft.enlarge();
+        Some(Self { head: self.head.clone(), bytes: draft.finish().ok()?, uses: Uses::done() })
+    }
+
     /// The same in another coding, if that makes it smaller.
     pub(super) fn coded(&self, coding: Coding) -> Self {
-        let Some(bytes) = coding.apply(&self.bytes) else { return self.clone() };
+        let Some(bytes) = coding.apply(&self.bytes) else {
+            return Self::new(self.head.clone(), self.bytes.clone());
+        };
         let tag = String::from_utf8_lossy(&self.head.etag).trim_matches('"').to_owned();
         let etag = format!("\"{tag}-{}\"", coding.name().unwrap_or_default()).into();
         let head = Head { etag, coding, length: bytes.len() as u64, ..self.head.clone() };
-        Self { head, bytes: bytes.into() }
+        Self::new(head, bytes.into())
     }
 }
 

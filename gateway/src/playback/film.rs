@@ -204,12 +204,17 @@ impl Film {
 
     /// Whether the file has been looked at in the last second; if not, the caller does it now.
     pub(super) fn looked_at_lately(&self, clock: &Clock) -> bool {
-        let (now, last) = (clock.millis(), self.looked_at.load(Ordering::Relaxed));
-        let lately = u128::from(now.saturating_sub(last)) < LOOK_EVERY.as_millis();
+        let lately = self.was_looked_at_lately(clock);
         if !lately {
-            self.looked_at.store(now, Ordering::Relaxed);
+            self.looked_at.store(clock.millis(), Ordering::Relaxed);
         }
         lately
+    }
+
+    /// As [`Self::looked_at_lately`], where nobody looks now.
+    pub(super) fn was_looked_at_lately(&self, clock: &Clock) -> bool {
+        let since = clock.millis().saturating_sub(self.looked_at.load(Ordering::Relaxed));
+        u128::from(since) < LOOK_EVERY.as_millis()
     }
 
     /// What is known of media without reading them; `None` for text.
@@ -229,7 +234,7 @@ impl Film {
 
     /// An init segment or a media segment.
     pub(super) fn media(&self, item: Item, bytes: Bytes) -> Content {
-        Content { head: self.media_head(item, bytes.len() as u64), bytes }
+        Content::new(self.media_head(item, bytes.len() as u64), bytes)
     }
 
     /// A manifest, a playlist or captions.
@@ -251,7 +256,7 @@ impl Film {
             coding: Coding::Identity,
             varies: !captions,
         };
-        Content { head, bytes: text.into() }
+        Content::new(head, text.into())
     }
 
     pub(super) fn media_head(&self, item: Item, length: u64) -> Head {

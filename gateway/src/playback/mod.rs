@@ -8,6 +8,7 @@ mod content;
 pub(crate) mod example;
 mod film;
 mod item;
+mod lent;
 mod passing;
 #[cfg(test)]
 mod tests;
@@ -28,12 +29,14 @@ use crate::clock::Clock;
 use crate::config;
 use crate::id::MediaId;
 use crate::index::{self, Index, Media, Origin};
+use crate::mapped::Draft;
 use crate::source::{self, Buffers, OpenFilm, Priority, Sources, Spare};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
 pub use film::Film;
 pub use item::Item;
+pub use lent::Lent;
 pub use passing::Passing;
 
 /// Segments made ahead of a viewer.
@@ -123,6 +126,7 @@ pub struct Playback {
     buffers: Buffers,
     gathering: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
+    enlarging: Arc<Semaphore>,
     arriving: Arc<Semaphore>,
 }
 
@@ -169,6 +173,7 @@ impl Playback {
             buffers: Buffers::default(),
             gathering: Arc::new(Semaphore::new(GATHER_AT_ONCE)),
             ahead: Arc::new(Semaphore::new(AHEAD_AT_ONCE)),
+            enlarging: Arc::new(Semaphore::new(1)),
             arriving: Arc::new(Semaphore::new(ARRIVING_AT_ONCE)),
         }
     }
@@ -196,6 +201,15 @@ impl Playback {
         }
     }
 
+    /// A film that is open, if its file was looked at a moment ago.
+    pub async fn open_film(&self, id: MediaId) -> Option<Arc<Film>> {
+        let film = self.films.get(&id).await?;
+        if let Some(stored) = film.open().file.stored() {
+            stored.watched(self.clock.now());
+        }
+        film.was_looked_at_lately(&self.clock).then_some(film)
+    }
+
     /// What is known of an item before its bytes are read; `None` where only its bytes tell.
     pub fn head(film: &Film, item: Item) -> Option<Head> {
         film.head(item)
@@ -220,6 +234,9 @@ impl Playback {
     pub async fn hot(self: &Arc<Self>, film: &Arc<Film>, item: Item, coding: Coding) -> Option<Arc<Content>> {
         let content = self.hot.get(&Key::of(film, item, coding.of(item))).await?;
         self.look_ahead(film, item, &content);
+        if content.uses.is_worth_work() && Draft::can_be_enlarged(content.bytes.len()) {
+            self.enlarge(Key::of(film, item, Coding::Identity), &content);
+        }
         Some(content)
     }
 
@@ -228,16 +245,25 @@ impl Playback {
     /// # Errors
     /// When its bytes don't come in time.
     pub async fn passing(&self, film: &Arc<Film>, item: Item) -> Result<Option<Passing>, Error> {
-        // A segment is hardly longer than its film: most need not be measured.
-        if self.has_room(film.open().file.len().saturating_mul(2)) {
-            return Ok(None);
-        }
-        let passing = Passing::of(film, item, &self.buffers, &self.gathering);
-        let passing = passing.filter(|passing| !self.has_room(passing.len()));
+        let passing = self.to_pass(film, item);
         if passing.is_some() {
             self.ready(film, item, Priority::Viewer).await?;
         }
         Ok(passing)
+    }
+
+    /// As [`Self::passing`], of a film all of which is here.
+    pub fn passing_at_once(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
+        film.open().file.stored().is_none().then(|| self.to_pass(film, item)).flatten()
+    }
+
+    fn to_pass(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
+        // A segment is hardly longer than its film: most need not be measured.
+        if self.has_room(film.open().file.len().saturating_mul(2)) {
+            return None;
+        }
+        let passing = Passing::of(film, item, &self.buffers, &self.gathering)?;
+        (!self.has_room(passing.len())).then_some(passing)
     }
 
     /// Whether the cache keeps something of this length.
@@ -361,6 +387,18 @@ impl Playback {
         self.stale.notify_one();
     }
 
+    /// Puts a segment that is asked for again and again where it costs less to send, in the background.
+    fn enlarge(self: &Arc<Self>, key: Key, content: &Arc<Content>) {
+        let Ok(turn) = Arc::clone(&self.enlarging).try_acquire_owned() else { return };
+        let (playback, content) = (Arc::clone(self), Arc::clone(content));
+        self.tasks.spawn_until_stop(async move {
+            let _turn = turn;
+            if let Ok(Some(enlarged)) = blocking(move || content.enlarged()).await {
+                playback.hot.replace(&key, enlarged).await;
+            }
+        });
+    }
+
     /// Makes the segments that come after this one, in the background.
     fn look_ahead(self: &Arc<Self>, film: &Arc<Film>, item: Item, content: &Content) {
         let Item::Segment { rendition, number } = item else { return };
@@ -441,7 +479,7 @@ fn make(film: &Film, item: Item, buffers: &Buffers) -> Result<Option<Content>, s
                 if let Some(bytes) = film.ready_made(rendition, number) {
                     return Ok(Some(film.media(item, bytes)));
                 }
-                Some(film.media(item, source::gather(&open.file, &recipe, buffers)?))
+                Some(film.media(item, source::keep(&open.file, &recipe, buffers)?))
             }
             Some(Body::Captions(captions)) => Some(film.text(item, film.captions(&captions)?)),
             None => None,

@@ -2,7 +2,8 @@
 //!
 //! # Why
 //! A piece is read into memory that the processor still holds when the piece is sent, and that serves the next one: of a segment that is
-//! made whole, every byte goes out to memory and comes back. And a segment may be as long as its film.
+//! made whole, every byte goes out to memory and comes back. And a segment may be as long as its film. Better still is no reading at all:
+//! what lies in a file is [`Lent`] to the kernel.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use segmenter::render::{Body, Recipe};
 use tokio::sync::Semaphore;
 
-use super::{Error, Film, Head, Item, blocking};
+use super::{Error, Film, Head, Item, Lent, blocking};
 use crate::source::{self, Buffers};
 
 /// A segment on its way through.
@@ -58,16 +59,36 @@ impl Passing {
         self.film.media_head(item, self.recipe.size)
     }
 
+    /// Some of its bytes as they lie in the film, for the kernel to copy from; `None` where they can't be had so. All of them are in
+    /// memory when this returns.
+    ///
+    /// # Errors
+    /// When the gateway is ending.
+    pub async fn lent(&self, range: Range<u64>) -> Result<Option<Lent>, Error> {
+        let Some(lent) = Lent::new(&self.film, &self.recipe, range) else { return Ok(None) };
+        if lent.is_loaded() {
+            return Ok(Some(lent));
+        }
+        // What can't be loaded is read as any other, which says why.
+        blocking(move || lent.load().is_ok().then_some(lent)).await
+    }
+
     /// Some of its bytes.
     ///
     /// # Errors
     /// When the film's file can't be read, or is not what it was.
     pub async fn piece(self, range: Range<u64>) -> Result<Bytes, Error> {
-        let _turn = self.gathering.acquire().await.map_err(|_| Error::Ending)?;
-        let (film, recipe, buffers) =
-            (Arc::clone(&self.film), Arc::clone(&self.recipe), self.buffers.clone());
-        let made =
-            blocking(move || source::gather_piece(&film.open().file, &recipe, range, &buffers)).await?;
+        let gathering = Arc::clone(&self.gathering);
+        let _turn = gathering.acquire().await.map_err(|_| Error::Ending)?;
+        blocking(move || self.piece_at_once(range)).await?
+    }
+
+    /// As [`Self::piece`], of bytes that are few and in memory. Blocks if they are not.
+    ///
+    /// # Errors
+    /// As [`Self::piece`].
+    pub fn piece_at_once(&self, range: Range<u64>) -> Result<Bytes, Error> {
+        let made = source::gather_piece(&self.film.open().file, &self.recipe, range, &self.buffers);
         made.map_err(|source| Error::Source { media: self.film.id(), source: Arc::new(source) })
     }
 }

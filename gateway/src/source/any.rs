@@ -8,6 +8,7 @@ use segmenter::bytes::ByteRange;
 
 use super::{Error, Priority, SourceFile, Stored};
 use crate::id::Identity;
+use crate::mapped::View;
 
 /// Bytes that can be read by position.
 #[derive(Debug)]
@@ -84,6 +85,14 @@ impl Source {
                 offset += place.len() as u64;
                 stored.read(place, from)
             }),
+        }
+    }
+
+    /// All of it for the kernel to copy from, where it lies in one file.
+    pub fn view(&self) -> Option<&View> {
+        match self {
+            Self::File(file) => file.view(),
+            Self::Stored(_) => None,
         }
     }
 

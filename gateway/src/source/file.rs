@@ -4,11 +4,13 @@ use std::fs::{File, Metadata};
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::io::Errno;
 use segmenter::{demux, plan};
 
 use crate::id::{Identity, MediaId};
+use crate::mapped::View;
 
 /// Why a source gives no film.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,7 @@ pub struct SourceFile {
     path: PathBuf,
     file: File,
     identity: Identity,
+    view: OnceLock<Option<View>>,
 }
 
 impl SourceFile {
@@ -71,7 +74,7 @@ impl SourceFile {
         let file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         regular(path, &metadata)?;
-        Ok(Self { path: path.to_owned(), file, identity: Identity::of(&metadata) })
+        Ok(Self { path: path.to_owned(), file, identity: Identity::of(&metadata), view: OnceLock::new() })
     }
 
     /// What it was when it was opened.
@@ -124,6 +127,11 @@ impl SourceFile {
             }
         }
         Ok(())
+    }
+
+    /// The whole file, for the kernel to copy from; `None` where it can't be mapped.
+    pub fn view(&self) -> Option<&View> {
+        self.view.get_or_init(|| View::new(&self.file, self.identity.size).ok()).as_ref()
     }
 
     /// Whether the open file is still what it was: asked after reading, so that no bytes of two versions are mixed.
