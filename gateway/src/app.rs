@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use segmenter::plan::Options;
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
@@ -35,6 +36,7 @@ const LAST_WORK: Duration = Duration::from_secs(2);
 /// # Errors
 /// When it can't start.
 pub fn serve(config: &Config) -> Result<(), Failure> {
+    allow_descriptors();
     let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
     let folders = folders(config)?;
     let data = data_folder(config)?;
@@ -90,10 +92,12 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     });
     // However it ends: the word goes out.
     let _ = tokio::time::timeout(FIRST_LOOK, gateway.ingest.ready()).await;
+    // Whoever reads that the gateway listens may ask it to end.
+    let asked = task::asked_to_end()?;
     announce(address)?;
     info!(%address, folders = gateway.folders.len(), "gateway started");
     tokio::select! {
-        ended = task::asked_to_end() => ended?,
+        () = asked => {}
         () = tasks.stopping() => {}
     }
     let left = tasks.shutdown(config.http.shutdown.0).await;
@@ -151,6 +155,15 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
         folders,
         counts: http::Counts::default(),
     })
+}
+
+/// Takes as many descriptors as the system gives for the asking: it starts programs with a thousand, and connections and segments in
+/// memory are one each.
+fn allow_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // With fewer it runs as well: connections wait, segments are copied.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Data for others goes to stdout: where to find the gateway. Nobody reading it is no reason to end.

@@ -48,19 +48,20 @@ impl Tasks {
     }
 }
 
-/// Waits until the process is asked to end: SIGTERM, or Ctrl-C.
+/// From now on, being asked to end (SIGTERM, or Ctrl-C) is what the future given back waits for.
 ///
 /// # Errors
 /// When the system gives no such signals.
-pub async fn asked_to_end() -> std::io::Result<()> {
+pub fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 #[cfg(test)]
