@@ -9,6 +9,7 @@ mod events;
 mod layers;
 mod media;
 mod real;
+mod sending;
 mod serve;
 mod titles;
 mod versions;

@@ -83,7 +83,8 @@ impl Client {
     }
 }
 
-fn read_reply(mut stream: impl BufRead, method: &str) -> std::io::Result<Reply> {
+/// The next reply of a connection.
+pub(crate) fn read_reply(mut stream: impl BufRead, method: &str) -> std::io::Result<Reply> {
     let odd = |what: &str| std::io::Error::other(what.to_owned());
     let first = line(&mut stream)?;
     let status = first.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| odd(&first))?;
