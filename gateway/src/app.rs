@@ -19,7 +19,7 @@ use crate::config::{Config, Sync};
 use crate::events::Events;
 use crate::http::{self, Gateway, Limits, Streams};
 use crate::index::{self, Index};
-use crate::ingest::{Arrivals, Folders, Settings};
+use crate::ingest::{Arrivals, Folders, Settings, Uploads, uploads};
 use crate::playback::{Ground, Playback, Room};
 use crate::retention::Retention;
 use crate::source::Sources;
@@ -68,9 +68,11 @@ struct Found {
 
 async fn run(config: &Config, found: Found, listener: TcpListener, address: SocketAddr) -> io::Result<()> {
     let tasks = Tasks::default();
-    let gateway = build(config, found, &tasks);
+    let gateway = build(config, found, &tasks).await.map_err(io::Error::other)?;
     let ingest = Arc::clone(&gateway.ingest);
     tasks.spawn_until_stop(async move { ingest.run().await });
+    let uploads = Arc::clone(&gateway.uploads);
+    tasks.spawn_until_stop(uploads.run());
     let retention = Arc::clone(&gateway.retention);
     tasks.spawn_until_stop(async move { retention.run().await });
     let arrivals = Arrivals::new(
@@ -111,7 +113,7 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     Ok(())
 }
 
-fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
+async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gateway>, index::Error> {
     let Found { folders, index, sources } = found;
     let patience = config.http.wait.0;
     let options = Options { target: config.target.0 };
@@ -143,7 +145,17 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
         Clock::default(),
         config.retention.clone(),
     );
-    Arc::new(Gateway {
+    let uploads = uploads::Ground {
+        index: Arc::clone(&index),
+        sources: Arc::clone(&sources),
+        events: Arc::clone(&events),
+        clock: Clock::default(),
+        tasks: tasks.clone(),
+        expire: config.upload.expire.0,
+        patience: config.http.patience.0,
+    };
+    Ok(Arc::new(Gateway {
+        uploads: Uploads::start(uploads).await?,
         retention: Arc::new(retention),
         playback: Arc::new(Playback::new(ground, room)),
         ingest: Arc::new(Folders::new(Arc::clone(&index), Arc::clone(&events), settings, stale)),
@@ -154,7 +166,7 @@ fn build(config: &Config, found: Found, tasks: &Tasks) -> Arc<Gateway> {
         patience,
         folders,
         counts: http::Counts::default(),
-    })
+    }))
 }
 
 /// Takes as many descriptors as the system gives for the asking: it starts programs with a thousand, and connections and segments in

@@ -12,12 +12,14 @@ mod real;
 mod sending;
 mod serve;
 mod titles;
+mod uploads;
 mod versions;
 
 mod faults;
 mod fixtures;
 mod gateway;
 mod http;
+mod link;
 mod listen;
 mod packets;
 mod program;

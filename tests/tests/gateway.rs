@@ -64,6 +64,12 @@ impl Gateway {
         Self::start(place)
     }
 
+    /// As `restarted`, for a last look.
+    #[track_caller]
+    pub(crate) fn restarted_and(self, look: impl FnOnce(&Self)) {
+        look(&self.restarted());
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.client.get(path)
     }

@@ -71,14 +71,35 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
     ) -> std::io::Result<Reply> {
+        self.try_send_with(method, path, headers, None)
+    }
+
+    /// As `send`, with a body.
+    #[track_caller]
+    pub(crate) fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let sent = self.try_send_with(method, path, headers, Some(body));
+        sent.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    fn try_send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> std::io::Result<Reply> {
         let mut stream = TcpStream::connect(&self.0)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.0);
-        for (name, value) in headers {
+        let length = body.map(|body| ("content-length", body.len().to_string()));
+        for (name, value) in
+            headers.iter().copied().chain(length.iter().map(|(name, value)| (*name, value.as_str())))
+        {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes())?;
+        stream.write_all(body.unwrap_or_default())?;
         read_reply(BufReader::new(stream), method)
     }
 }

@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::Failure;
 use crate::config::{Config, Listen, Span};
+use crate::peer::Address;
+use crate::title::Type;
 
 /// Plays MP4 films in browsers without transcoding: cuts them into CMAF segments with JSON, HLS and DASH manifests.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Serve folders of films over HTTP, as they lie.
     Serve(ServeArgs),
+    /// Send a film to a gateway; it plays there while it arrives.
+    Upload(UploadArgs),
 }
 
 /// Cut films into segments and manifests on disk.
@@ -120,6 +124,38 @@ pub(super) struct ServeArgs {
     config: Option<PathBuf>,
 }
 
+/// Send a film to a gateway. What its viewers wait for is sent first, so it plays, and seeks, from the first second on.
+///
+/// The address to watch it at is printed as soon as it plays. A run that was broken off, however it was, is simply started again: it goes
+/// on where it ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue upload film.mp4 --to http://films.example:8080
+  segue upload pilot.mp4 --to http://127.0.0.1:8080 --type tv --tmdb 1396 --season 1 --episode 1")]
+pub(super) struct UploadArgs {
+    /// Film to send.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The gateway.
+    #[arg(long, value_name = "URL")]
+    pub(super) to: Address,
+    /// What the film is called [default: the file's name without its ending].
+    #[arg(long)]
+    pub(super) title: Option<String>,
+    /// Whether it is a film of its own or an episode.
+    #[arg(long, value_name = "movie|tv", value_parser = kind)]
+    pub(super) r#type: Option<Type>,
+    /// Its number in the TMDB.
+    #[arg(long, value_name = "ID")]
+    pub(super) tmdb: Option<u64>,
+    /// Season of an episode.
+    #[arg(long, value_name = "N")]
+    pub(super) season: Option<u32>,
+    /// Number of an episode in its season.
+    #[arg(long, value_name = "N")]
+    pub(super) episode: Option<u32>,
+}
+
 impl ServeArgs {
     /// Defaults, file, environment and these flags.
     pub(super) fn config(self) -> Result<Config, Failure> {
@@ -138,6 +174,10 @@ impl ServeArgs {
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse::<Listen>().map(|listen| listen.0).map_err(|error| error.to_string())
+}
+
+fn kind(text: &str) -> Result<Type, String> {
+    Type::parse(text).ok_or_else(|| "movie or tv".to_owned())
 }
 
 fn target(text: &str) -> Result<Duration, String> {

@@ -9,6 +9,7 @@ mod inputs;
 mod probe;
 mod progress;
 mod segment;
+mod upload;
 mod verify;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub fn run(serve: impl FnOnce(&Config) -> Result<(), Failure>) -> ExitCode {
         args::Command::Segment(args) => segment::run(&args),
         args::Command::Probe(args) => probe::run(&args),
         args::Command::Verify(args) => verify::run(&args),
+        args::Command::Upload(args) => upload::run(&args),
         args::Command::Serve(args) => {
             args.config().and_then(|config| serve(&config).map(|()| ExitCode::SUCCESS))
         }

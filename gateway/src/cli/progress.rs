@@ -32,6 +32,13 @@ impl Bars {
 #[derive(Debug)]
 pub(super) struct Bar(ProgressBar);
 
+impl Bar {
+    /// How far it is.
+    pub(super) fn at(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+}
+
 impl Progress for Bar {
     fn planned(&self, bytes: u64) {
         self.0.set_length(bytes);

@@ -202,7 +202,8 @@ fn etag(head: &Head) -> &str {
     std::str::from_utf8(&head.etag).unwrap_or_default()
 }
 
-fn insert(fields: &mut HeaderMap, name: HeaderName, value: String) {
+/// Puts a header that is made of text; one that can't be is left out.
+pub(super) fn insert(fields: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
         fields.insert(name, value);
     }

@@ -13,14 +13,22 @@ use axum::response::Response;
 use bytes::Bytes;
 use tracing::{debug, enabled, warn};
 
+use super::Gateway;
 use super::error::Logged;
 use super::metrics::Counts;
+use super::uploads::tus;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 /// What scripts of other origins may see besides what they always may.
-const EXPOSED: &str = "accept-ranges, content-length, content-range, etag, server-timing, x-request-id";
-const METHODS: &str = "GET, HEAD, OPTIONS";
+const EXPOSED: &str = "accept-ranges, content-length, content-range, etag, location, server-timing, tus-checksum-algorithm, \
+                       tus-extension, tus-max-size, tus-resumable, tus-version, upload-concat, upload-defer-length, \
+                       upload-expires, upload-length, upload-metadata, upload-offset, x-request-id";
+/// What they may send.
+const ACCEPTED: &str = "authorization, content-range, content-type, idempotency-key, if-match, if-none-match, if-range, last-event-id, \
+                        range, tus-resumable, upload-checksum, upload-concat, upload-defer-length, upload-length, \
+                        upload-metadata, upload-offset, x-http-method-override, x-request-id, x-requested-with";
+const METHODS: &str = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
 /// An id that a client sends is kept if it is no longer than this.
 const LONGEST_ID: usize = 64;
 
@@ -57,19 +65,23 @@ impl Around {
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         fields.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if tus::is_upload(&self.told.uri) {
+            tus::version(fields);
+        }
         response
     }
 
     fn log(&self, status: StatusCode, error: Option<&Logged>) {
         let Told { started, method, uri } = &self.told;
         let (request, status) = (self.id.to_str().unwrap_or_default(), status.as_u16());
+        let path = tus::told_path(uri);
         match error {
             Some(Logged(error)) => {
-                warn!(request, status, %method, path = uri.path(), error, "request failed")
+                warn!(request, status, %method, %path, error, "request failed")
             }
             None if enabled!(tracing::Level::DEBUG) => {
                 let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-                debug!(request, status, %method, path = uri.path(), elapsed_us, "request answered");
+                debug!(request, status, %method, %path, elapsed_us, "request answered");
             }
             None => {}
         }
@@ -77,8 +89,8 @@ impl Around {
 }
 
 /// The answer to what a browser asks before it reads from another origin; `None` for other requests.
-pub(super) fn preflight(method: &Method) -> Option<Response> {
-    if method != Method::OPTIONS {
+pub(super) fn preflight<B>(request: &Request<B>, gateway: &Gateway) -> Option<Response> {
+    if request.method() != Method::OPTIONS {
         return None;
     }
     let mut response = Response::new(Body::empty());
@@ -86,11 +98,11 @@ pub(super) fn preflight(method: &Method) -> Option<Response> {
     let fields = response.headers_mut();
     fields.insert(ALLOW, HeaderValue::from_static(METHODS));
     fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
-    fields.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("range, if-match, if-none-match, if-range, x-request-id"),
-    );
+    fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ACCEPTED));
     fields.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    if tus::is_upload(request.uri()) {
+        tus::describe(fields, gateway.sources.quota().usage().quota);
+    }
     Some(response)
 }
 

@@ -1,10 +1,13 @@
 //! The one table from what went wrong to a status, a code that stays, and words for people (RFC 9457).
 
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use std::collections::BTreeMap;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::uploads;
 use crate::index;
 use crate::playback;
 use crate::source;
@@ -14,6 +17,7 @@ use crate::source;
 pub(super) struct Problem {
     kind: Kind,
     detail: Option<String>,
+    numbers: BTreeMap<&'static str, u64>,
     log: Option<String>,
 }
 
@@ -50,6 +54,50 @@ pub(super) enum Kind {
     Unreadable,
     /// As many listen already as may.
     TooManyStreams,
+    /// No such upload.
+    NoUpload,
+    /// A header that makes no sense.
+    BadHeader,
+    /// The client speaks another version of the upload protocol.
+    Version,
+    /// The body is of another type than is taken.
+    MediaType,
+    /// The upload goes on somewhere else.
+    WrongOffset,
+    /// The upload has another length.
+    OtherLength,
+    /// A body has more bytes than it was to have.
+    BodyTooLong,
+    /// A body has fewer bytes than it was to have.
+    BodyTooShort,
+    /// The bytes are not those of their sum.
+    WrongChecksum,
+    /// Other bytes are here already.
+    BytesDiffer,
+    /// What is here lies in too many pieces.
+    Scattered,
+    /// What is sent holds no film.
+    NotAFilm,
+    /// The body broke off.
+    BrokeOff,
+    /// The client sends nothing.
+    TooSlow,
+    /// Another request goes on with the upload.
+    TakenOver,
+    /// The upload is joined of others.
+    Joined,
+    /// The upload can't be joined.
+    NotJoined,
+    /// The key was used for something else.
+    KeyUsed,
+    /// It could never fit.
+    TooLarge,
+    /// It does not fit now.
+    NoSpace,
+    /// It does not fit into what one broadcaster may take.
+    ShareFull,
+    /// The disk is full.
+    DiskFull,
     /// The gateway stops.
     Ending,
     /// The gateway's own fault.
@@ -74,9 +122,11 @@ impl Kind {
                 "The medium lies in a folder that is served and never changed",
             ),
             Self::NotPlayable => (StatusCode::NOT_FOUND, "not_playable", "The medium can't be played"),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address can only be read")
-            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address does not take this method",
+            ),
             Self::Precondition => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "The bytes are not those asked for")
             }
@@ -95,6 +145,68 @@ impl Kind {
                 "too_many_streams",
                 "Too many listen already; come back later",
             ),
+            Self::NoUpload => {
+                (StatusCode::NOT_FOUND, "no_such_upload", "There is no such upload, or it has expired")
+            }
+            Self::BadHeader => (StatusCode::BAD_REQUEST, "bad_header", "A header can't be understood"),
+            Self::Version => (
+                StatusCode::PRECONDITION_FAILED,
+                "unsupported_version",
+                "The gateway speaks another version of the upload protocol",
+            ),
+            Self::MediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "wrong_media_type",
+                "The body is not of the type that is taken",
+            ),
+            Self::WrongOffset => (StatusCode::CONFLICT, "wrong_offset", "The upload goes on somewhere else"),
+            Self::OtherLength => (StatusCode::CONFLICT, "other_length", "The upload has another length"),
+            Self::BodyTooLong => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_long", "More bytes came than there are to be")
+            }
+            Self::BodyTooShort => (
+                StatusCode::BAD_REQUEST,
+                "body_too_short",
+                "Fewer bytes came than were announced; they are kept",
+            ),
+            Self::WrongChecksum => (
+                StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
+                "wrong_checksum",
+                "The bytes are not those that the checksum is of; none of them is kept",
+            ),
+            Self::BytesDiffer => (StatusCode::CONFLICT, "bytes_differ", "Other bytes are here already"),
+            Self::Scattered => {
+                (StatusCode::CONFLICT, "too_scattered", "What is here lies in too many pieces")
+            }
+            Self::NotAFilm => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "not_playable",
+                "What is sent holds no film that can be played",
+            ),
+            Self::BrokeOff => {
+                (StatusCode::BAD_REQUEST, "broke_off", "The body broke off; what came of it is kept")
+            }
+            Self::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "too_slow", "Nothing came; what came before is kept")
+            }
+            Self::TakenOver => {
+                (StatusCode::CONFLICT, "taken_over", "Another request goes on with this upload")
+            }
+            Self::Joined => {
+                (StatusCode::FORBIDDEN, "joined", "An upload that is joined of others takes no bytes")
+            }
+            Self::NotJoined => (StatusCode::BAD_REQUEST, "not_joined", "The upload can't be joined of these"),
+            Self::KeyUsed => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "key_used", "This key was used for another upload")
+            }
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "This is more than may ever be stored")
+            }
+            Self::NoSpace => (StatusCode::INSUFFICIENT_STORAGE, "no_space", "There is no space for this now"),
+            Self::ShareFull => {
+                (StatusCode::INSUFFICIENT_STORAGE, "share_full", "This is more than one broadcaster may take")
+            }
+            Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full", "The disk is full"),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway")
@@ -116,12 +228,14 @@ struct Body<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(flatten)]
+    numbers: &'a BTreeMap<&'static str, u64>,
 }
 
 impl Problem {
     /// With nothing to add to its title.
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, detail: None, log: None }
+        Self { kind, detail: None, numbers: BTreeMap::new(), log: None }
     }
 
     /// With more, for the client.
@@ -129,8 +243,15 @@ impl Problem {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    fn logged(kind: Kind, error: &dyn std::error::Error) -> Self {
-        Self { kind, detail: None, log: Some(error.to_string()) }
+    /// With a number that the client can do something with.
+    pub(super) fn number(mut self, name: &'static str, value: u64) -> Self {
+        self.numbers.insert(name, value);
+        self
+    }
+
+    /// With what only the log is told.
+    pub(super) fn logged(kind: Kind, error: &dyn std::error::Error) -> Self {
+        Self { log: Some(error.to_string()), ..Self::new(kind) }
     }
 }
 
@@ -143,6 +264,7 @@ impl IntoResponse for Problem {
             status: status.as_u16(),
             code,
             detail: self.detail.as_deref(),
+            numbers: &self.numbers,
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = (status, text).into_response();
@@ -153,8 +275,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        if self.kind == Kind::Version {
+            uploads::tus::tell_version(headers);
         }
         if let Some(log) = self.log {
             response.extensions_mut().insert(Logged(log));

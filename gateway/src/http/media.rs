@@ -198,7 +198,7 @@ pub(super) async fn delete(State(gateway): State<Shared>, uri: Uri) -> Result<Re
 }
 
 /// A moment as JSON has it (RFC 3339).
-fn rfc3339(at: Moment) -> String {
+pub(super) fn rfc3339(at: Moment) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
 }
 

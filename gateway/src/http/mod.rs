@@ -26,6 +26,7 @@ mod straight;
 mod stream;
 mod titles;
 mod tree;
+mod uploads;
 mod wire;
 
 use std::path::PathBuf;
@@ -33,11 +34,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post, put};
 
 use crate::events::Events;
 use crate::index::Index;
-use crate::ingest::Folders;
+use crate::ingest::{Folders, Uploads};
 use crate::playback::Playback;
 use crate::retention::Retention;
 use crate::source::Sources;
@@ -56,6 +57,8 @@ pub struct Gateway {
     pub playback: Arc<Playback>,
     /// Who finds them in folders.
     pub ingest: Arc<Folders>,
+    /// Who takes in what is sent.
+    pub uploads: Arc<Uploads>,
     /// Those that are kept in chunks.
     pub sources: Arc<Sources>,
     /// Who keeps house.
@@ -98,6 +101,16 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/storage", get(storage::storage))
         .route("/v1/titles/{tmdb}", get(titles::find))
         .route("/v1/events", get(events::listen))
+        .route("/v1/uploads", post(uploads::tus::create))
+        .route(
+            "/v1/uploads/{id}",
+            get(uploads::parts::show)
+                .head(uploads::tus::resume)
+                .patch(uploads::tus::append)
+                .delete(uploads::tus::remove),
+        )
+        .route("/v1/uploads/{id}/parts", put(uploads::parts::put))
+        .route("/v1/uploads/{id}/wants", get(uploads::wants::wants))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(gateway)

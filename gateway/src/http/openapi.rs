@@ -9,7 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{events, health, media, metrics, original, pages, player, storage, titles, tree};
+use super::{events, health, media, metrics, original, pages, player, storage, titles, tree, uploads};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,6 +29,13 @@ use super::{events, health, media, metrics, original, pages, player, storage, ti
         tree::segment,
         original::original,
         events::listen,
+        uploads::tus::create,
+        uploads::tus::resume,
+        uploads::tus::append,
+        uploads::tus::remove,
+        uploads::parts::put,
+        uploads::parts::show,
+        uploads::wants::wants,
         pages::home,
         pages::watch,
         player::file,
@@ -39,6 +46,7 @@ use super::{events, health, media, metrics, original, pages, player, storage, ti
     tags(
         (name = "media", description = "Which media there are"),
         (name = "play", description = "What players fetch"),
+        (name = "uploads", description = "Sending films: in order (tus 1.0.0), or in any order"),
         (name = "pages", description = "For people, and for other pages that play"),
         (name = "health", description = "For those who watch over the gateway"),
     )

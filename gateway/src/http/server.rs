@@ -27,6 +27,7 @@ use tracing::{debug, warn};
 use super::around::{Around, preflight};
 use super::outgoing::Outgoing;
 use super::straight::straight;
+use super::uploads::tus;
 use super::wire::NARROW;
 use super::{Gateway, Wire, router};
 use crate::task::Tasks;
@@ -136,12 +137,13 @@ async fn connection(
 async fn handle(
     mut router: axum::Router,
     gateway: Arc<Gateway>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
+    tus::mean_method(&mut request);
     let around = Around::before(&request);
     let response = match straight(&gateway, &request).await {
         Some(response) => response,
-        None => match preflight(request.method()) {
+        None => match preflight(&request, &gateway) {
             Some(response) => response.map(Outgoing::Routed),
             None => router.call(request.map(Body::new)).await?.map(Outgoing::Routed),
         },

@@ -87,7 +87,6 @@ impl Streams {
     ///
     /// # Errors
     /// When there are too many already.
-    #[expect(dead_code, reason = "uploads and broadcasters are answered with it")]
     pub(super) fn to_peer(
         &self,
         messages: impl Stream<Item = Message> + Send + 'static,

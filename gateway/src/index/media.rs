@@ -69,6 +69,8 @@ pub struct Stored {
     pub used: Moment,
     /// Whether it stays when space is needed.
     pub pinned: bool,
+    /// Whether it is no film of its own but a part of one that is sent in parts: nobody is shown it.
+    pub part: bool,
 }
 
 impl Media {
@@ -83,7 +85,7 @@ impl Media {
     /// Whether it is kept here, or lies in one of these folders: the index may know others.
     pub fn is_served(&self, folders: &[PathBuf]) -> bool {
         match &self.origin {
-            Origin::Store(_) => true,
+            Origin::Store(stored) => !stored.part,
             Origin::Folder { folder, .. } => folders.contains(folder),
         }
     }
@@ -211,9 +213,9 @@ pub struct Page {
 }
 
 const COLUMNS: &str = "id, folder, path, size, modified, format, title, type, tmdb, season, episode, state, error, duration, \
-                       renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, used";
+                       renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, used, part";
 /// Column of [`Order::key`], after all of [`COLUMNS`].
-const KEY: usize = 23;
+const KEY: usize = 24;
 
 pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>, rusqlite::Error> {
     let sql = format!("SELECT {COLUMNS} FROM media WHERE id = ?1");
@@ -228,7 +230,8 @@ pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusql
     };
     let folders: Vec<Value> = query.folders.iter().map(|folder| blob(folder)).collect();
     let marks = vec!["?"; folders.len()].join(", ");
-    let mut conditions = vec![wanted(&format!("(chunk IS NOT NULL OR folder IN ({marks}))"), folders)];
+    let mut conditions =
+        vec![wanted(&format!("((chunk IS NOT NULL AND NOT part) OR folder IN ({marks}))"), folders)];
     if let Some(text) = &query.text {
         conditions.push(wanted("instr(sort, ?) > 0", vec![text.to_lowercase().into()]));
     }
@@ -283,10 +286,10 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
     // Not INSERT OR REPLACE: that would take the kept timeline out as well.
     let sql = format!(
         "INSERT INTO media ({COLUMNS}, sort) VALUES \
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24) \
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25) \
          ON CONFLICT (id) DO UPDATE SET (folder, path, size, modified, format, title, type, tmdb, season, episode, state, \
-         error, duration, renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, sort) = (?2, ?3, ?4, ?5, ?6, \
-         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?24)"
+         error, duration, renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, part, sort) = (?2, ?3, ?4, ?5, ?6, \
+         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?24, ?25)"
     );
     let (folder, path) = match &media.origin {
         Origin::Folder { folder, path } => (Some(blob(folder)), Some(blob(path))),
@@ -317,6 +320,7 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
         stored.and_then(|stored| stored.owner.as_ref()),
         stored.map(|stored| stored.pinned),
         stored.map(|stored| stored.used.0.cast_signed()),
+        stored.map(|stored| stored.part),
         media.title.sort_key(),
     ])?;
     Ok(())
@@ -351,7 +355,8 @@ pub(super) fn keepings(connection: &Connection) -> Result<Vec<Keeping>, rusqlite
 
 /// Which of them are still arriving.
 pub(super) fn arriving(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Error> {
-    let sql = "SELECT id FROM media WHERE chunk IS NOT NULL AND state IN ('receiving', 'playable')";
+    let sql =
+        "SELECT id FROM media WHERE chunk IS NOT NULL AND NOT part AND state IN ('receiving', 'playable')";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| id(row, 0))?;
     rows.collect()
@@ -406,6 +411,7 @@ fn origin(row: &Row<'_>) -> Result<Origin, rusqlite::Error> {
         owner: row.get(20)?,
         pinned: row.get(21)?,
         used: Moment(row.get::<_, i64>(22)?.cast_unsigned()),
+        part: row.get(23)?,
     }))
 }
 
@@ -555,6 +561,7 @@ pub(super) mod tests {
             owner: Some("me".into()),
             used: Moment(7),
             pinned: true,
+            part: false,
         };
         let mut media = Media { origin: Origin::Store(kept.clone()), ..film("/films/b.mp4") };
         put(&connection, &media).unwrap();

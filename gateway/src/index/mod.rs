@@ -31,7 +31,7 @@ pub use chunks::{Chunk, Extent};
 pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
 pub use sealed::Seal;
-pub use uploads::Upload;
+pub use uploads::{Key, Upload};
 use writer::Writer;
 
 /// The database inside the data folder.
@@ -230,6 +230,19 @@ impl Index {
     /// An upload; `None` if there is none of this id.
     pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, Error> {
         self.readers.read(move |connection| uploads::get(connection, id)).await
+    }
+
+    /// The upload that a client called by this name; `None` if there is none.
+    pub async fn upload_of_key(&self, name: String) -> Result<Option<Upload>, Error> {
+        self.readers.read(move |connection| uploads::of_key(connection, &name)).await
+    }
+
+    /// Tells when uploads were last gone on with.
+    pub async fn touch_uploads(&self, used: Vec<(UploadId, Moment)>) -> Result<(), Error> {
+        let touch = move |connection: &Connection| {
+            used.iter().try_for_each(|(id, used)| uploads::touch(connection, *id, *used))
+        };
+        self.writer.write(touch).await
     }
 
     /// Every upload.

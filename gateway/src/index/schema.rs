@@ -55,6 +55,7 @@ const STEPS: [&str; 3] = [
         owner TEXT,
         used INTEGER,
         pinned INTEGER,
+        part INTEGER,
         size INTEGER NOT NULL,
         modified INTEGER NOT NULL,
         format INTEGER NOT NULL,
@@ -102,7 +103,10 @@ const STEPS: [&str; 3] = [
         length INTEGER,
         used INTEGER NOT NULL,
         metadata TEXT NOT NULL,
-        partial INTEGER NOT NULL
+        partial INTEGER NOT NULL,
+        parts TEXT NOT NULL,
+        key TEXT UNIQUE,
+        asked TEXT
     ) STRICT;
     CREATE INDEX uploads_by_media ON uploads (media);
 ",

@@ -93,13 +93,18 @@ impl Arrivals {
                 }
             }
         }
-        let mut told = tokio::time::interval(TELL_EVERY);
-        let mut news = source.news();
+        let mut tell = tokio::time::interval(TELL_EVERY);
+        tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut news, mut untold) = (source.news(), true);
         while !source.is_complete() && !source.is_gone() && source.refused().is_none() {
-            told.tick().await;
-            self.events.tell(Event::Arrived { id, here: source.here().bytes(), bytes: source.length() });
-            // The sender lives as long as the source.
-            let _ = news.changed().await;
+            tokio::select! {
+                _ = tell.tick(), if untold => {
+                    self.events.tell(Event::Arrived { id, here: source.here().bytes(), bytes: source.length() });
+                    untold = false;
+                }
+                // The sender lives as long as the source.
+                _ = news.changed() => untold = true,
+            }
         }
         match source.is_complete() {
             true => self.ready(&source).await,
@@ -164,6 +169,8 @@ impl Arrivals {
         media.error = Some(reason.to_owned());
         self.index.put(media.clone(), None).await?;
         source.refuse(reason);
+        // Nobody has any use for what came.
+        source.remove_chunks(source.chunks().into_iter().map(|(number, ..)| number).collect()).await?;
         self.tell(&media);
         Ok(())
     }

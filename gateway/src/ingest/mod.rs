@@ -3,6 +3,8 @@
 mod arrivals;
 mod describe;
 mod folders;
+pub mod uploads;
 
 pub use arrivals::Arrivals;
 pub use folders::{Folders, Settings};
+pub use uploads::Uploads;

@@ -28,6 +28,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const IDLE: usize = 8;
 /// Bytes that the system holds and has not sent: what is more urgent comes right behind them.
 const UNSENT: u32 = 64 << 10;
+/// The same of this program.
+const BUFFER: usize = 32 << 10;
 /// Bytes of an answer that is read as a whole.
 const LARGEST: usize = 4 << 20;
 
@@ -211,7 +213,8 @@ impl Client {
         // Not every system can; then what is urgent waits a little longer.
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
-        let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(async move {
             // Whoever waits for an answer hears of it.
             let _ = connection.await;

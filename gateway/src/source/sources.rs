@@ -160,16 +160,28 @@ impl Sources {
     /// # Errors
     /// When there is no space, or the index can't be written.
     pub async fn create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
-        match self.try_create(new.clone()).await {
+        self.make(new, false).await
+    }
+
+    /// As [`Self::create`], for what is a part of a film that is sent in parts: nobody is shown it.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_part(&self, new: New) -> Result<Arc<Stored>, CreateError> {
+        self.make(new, true).await
+    }
+
+    async fn make(&self, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
+        match self.try_create(new.clone(), part).await {
             Err(CreateError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })) => {
                 self.ground.room.make(needed).await;
-                self.try_create(new).await
+                self.try_create(new, part).await
             }
             done => done,
         }
     }
 
-    async fn try_create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
+    async fn try_create(&self, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
         let (id, now) = (MediaId::random(), self.clock.now());
         let owner: Owner = new.owner.as_deref().map(Arc::from);
         // What a medium takes besides its chunks is used from the start.
@@ -183,6 +195,7 @@ impl Sources {
                 owner: new.owner,
                 used: now,
                 pinned: false,
+                part,
             }),
             identity: Identity { size: new.length.unwrap_or(0), modified: created },
             format: FORMAT,

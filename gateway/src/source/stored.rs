@@ -121,6 +121,10 @@ struct State {
     checked: HashSet<u32>,
     /// Chunks with bytes that are not kept.
     dirty: BTreeSet<u32>,
+    /// Bytes that lie in their files and are not shown.
+    hidden: Ranges,
+    /// Bytes in whose place others were written and shown while they were hidden.
+    spoiled: Ranges,
     open: Vec<(u32, Arc<File>)>,
     wants: Wants,
     reservation: Option<Reservation>,
@@ -189,6 +193,8 @@ impl Stored {
             touched: HashMap::new(),
             checked: HashSet::new(),
             dirty: BTreeSet::new(),
+            hidden: Ranges::default(),
+            spoiled: Ranges::default(),
             open: Vec::new(),
             wants: Wants::default(),
             reservation: None,
@@ -370,6 +376,47 @@ impl Stored {
     /// # Errors
     /// When they can't be taken. Those before the place of the trouble may be here then.
     pub fn write(&self, span: &Span) -> Result<u64, WriteError> {
+        self.take(span, true)
+    }
+
+    /// As [`Self::write`], but the bytes are not here before [`Self::show`] says so: for those that still have to prove what they are.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_hidden(&self, span: &Span) -> Result<u64, WriteError> {
+        self.take(span, false)
+    }
+
+    /// Shows bytes that were written hidden: all that were, or none.
+    ///
+    /// # Errors
+    /// When others have been written in their place meanwhile.
+    pub fn show(&self, range: ByteRange) -> Result<(), WriteError> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing: Vec<_> = {
+            let state = self.state();
+            let missing: Vec<_> = state.here.missing(range).collect();
+            let lost = missing.iter().copied().find(|part| !state.hidden.contains(*part));
+            if let Some(lost) = state.spoiled.within(range).next().or(lost) {
+                return Err(WriteError::Conflict(lost));
+            }
+            missing
+        };
+        for (number, part) in missing.into_iter().flat_map(|part| self.by_chunk(part)) {
+            self.state().hidden.remove(part);
+            self.arrived(number, part);
+        }
+        Ok(())
+    }
+
+    /// Forgets bytes that were written hidden.
+    pub fn drop_hidden(&self, range: ByteRange) {
+        let mut state = self.state();
+        state.hidden.remove(range);
+        state.spoiled.remove(range);
+    }
+
+    fn take(&self, span: &Span, shown: bool) -> Result<u64, WriteError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let range = span.range();
         let (overlap, missing) = {
@@ -401,6 +448,12 @@ impl Stored {
         for part in missing {
             for (number, part) in self.by_chunk(part) {
                 self.write_part(number, part, slice(part))?;
+                match shown {
+                    true => self.arrived(number, part),
+                    false => {
+                        self.state().hidden.insert(part);
+                    }
+                }
                 new += part.len();
             }
         }
@@ -425,6 +478,10 @@ impl Stored {
         let state = &mut *self.state();
         let mut after = state.here.clone();
         after.insert(range);
+        // They take space too, and will be here.
+        for range in state.hidden.iter() {
+            after.insert(range);
+        }
         if after.pieces() > PIECES {
             return Err(WriteError::Scattered);
         }
@@ -452,7 +509,17 @@ impl Stored {
             _ => WriteError::Disk { media: self.id, number, source },
         })?;
         step("chunk written");
+        Ok(())
+    }
+
+    /// Shows bytes of a chunk that have been written.
+    fn arrived(&self, number: u32, range: ByteRange) {
         let mut state = self.state();
+        let taken: Vec<_> = state.hidden.within(range).collect();
+        for part in taken {
+            state.hidden.remove(part);
+            state.spoiled.insert(part);
+        }
         let before = cost(&state.here, self.chunk);
         state.here.insert(range);
         let used = cost(&state.here, self.chunk) - before;
@@ -462,7 +529,6 @@ impl Stored {
         state.dirty.insert(number);
         drop(state);
         self.tell();
-        Ok(())
     }
 
     /// Publishes what was written before this was called: it may be acknowledged from when this returns.
@@ -714,6 +780,7 @@ impl Stored {
             state.checked.remove(number);
             state.touched.remove(number);
             state.dirty.remove(number);
+            state.hidden.remove(range);
             state.open.retain(|(open, _)| open != number);
         }
         let freed = before - cost(&state.here, self.chunk);
@@ -747,6 +814,7 @@ impl Stored {
         state.here = Ranges::default();
         state.kept = Ranges::default();
         state.dirty.clear();
+        state.hidden = Ranges::default();
         drop(state);
         self.ground.quota.give_back(freed, &self.owner);
         self.tell();
@@ -784,6 +852,20 @@ impl Stored {
             .into_iter()
             .map(|number| (number, stored(number), state.touched.get(&number).copied()))
             .collect()
+    }
+
+    /// The chunks of which something is kept, and where in the source that lies.
+    pub fn places(&self) -> Vec<(u32, Vec<ByteRange>)> {
+        let kept = self.kept();
+        let numbers: BTreeSet<u32> =
+            kept.iter().flat_map(|range| self.by_chunk(range).map(|(number, _)| number)).collect();
+        let within = |number| kept.within(ByteRange::at(self.start(number), self.chunk)).collect();
+        numbers.into_iter().map(|number| (number, within(number))).collect()
+    }
+
+    /// Bytes of a chunk.
+    pub fn chunk(&self) -> u64 {
+        self.chunk
     }
 
     /// Says that somebody feeds it, as long as what is returned is held.

@@ -193,6 +193,45 @@ async fn a_deleted_medium_leaves_no_file_no_row_and_no_space_taken() {
     assert!(!chunk_file(data.path(), source.id(), 0).exists());
 }
 
+#[tokio::test]
+async fn what_is_written_hidden_is_here_once_it_is_shown_and_takes_its_space_before() {
+    let data = tempfile::tempdir().unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let source = sources.create(new(None)).await.unwrap();
+    let hide = |range| {
+        let source = Arc::clone(&source);
+        tokio::task::spawn_blocking(move || source.write_hidden(&content(range)).unwrap())
+    };
+    let (first, second) = (at(0, CHUNK + 10), at(CHUNK + 10, CHUNK));
+    hide(first).await.unwrap();
+    hide(second).await.unwrap();
+    source.keep().await.unwrap();
+    assert!(source.here().is_empty() && source.kept().is_empty());
+    let usage = sources.quota().usage();
+    assert!(usage.reserved >= 2 * CHUNK + 10, "{usage:?}");
+    source.show(first).unwrap();
+    assert_eq!(source.here(), Ranges::of(first));
+    source.drop_hidden(second);
+    assert!(matches!(source.show(second), Err(WriteError::Conflict(_))), "it is forgotten");
+    write(&source, content(second)).await.unwrap();
+    source.keep().await.unwrap();
+    assert_eq!(read(&source, at(0, 2 * CHUNK + 10)).await.unwrap(), content(at(0, 2 * CHUNK + 10)).bytes);
+}
+
+#[tokio::test]
+async fn hidden_bytes_that_others_took_the_place_of_are_not_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let source = sources.create(new(Some(CHUNK))).await.unwrap();
+    let hidden = Arc::clone(&source);
+    tokio::task::spawn_blocking(move || hidden.write_hidden(&content(at(0, 100)))).await.unwrap().unwrap();
+    write(&source, Span { offset: 10, bytes: Bytes::from_static(b"others") }).await.unwrap();
+    assert!(matches!(source.show(at(0, 100)), Err(WriteError::Conflict(_))));
+    assert_eq!(source.here(), Ranges::of(at(10, 6)));
+    source.drop_hidden(at(0, 100));
+    assert_eq!(read(&source, at(10, 6)).await.unwrap(), b"others");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write(ByteRange),
