@@ -11,6 +11,7 @@ mod media;
 mod real;
 mod sending;
 mod serve;
+mod store;
 mod titles;
 mod uploads;
 mod versions;
