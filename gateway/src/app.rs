@@ -21,6 +21,7 @@ use crate::http::{self, Gateway, Limits, Streams};
 use crate::index::{self, Index};
 use crate::ingest::{Arrivals, Folders, Settings, Uploads, uploads};
 use crate::playback::{Ground, Playback, Room};
+use crate::provider::Providers;
 use crate::retention::Retention;
 use crate::source::Sources;
 use crate::task::{self, Tasks};
@@ -83,6 +84,7 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
         tasks.clone(),
     );
     tasks.spawn_until_stop(arrivals.run());
+    tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
     let limits = Limits { connections: config.http.connections, patience: config.http.patience.0 };
     let served = (Arc::clone(&gateway), tasks.clone());
     tasks.spawn(async move {
@@ -154,8 +156,19 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         expire: config.upload.expire.0,
         patience: config.http.patience.0,
     };
+    let providers = Providers::new(
+        Arc::clone(&index),
+        Arc::clone(&sources),
+        Arc::clone(&events),
+        Clock::default(),
+        tasks.clone(),
+    );
+    let giver = Arc::clone(&providers);
+    sources.room().add_giver(giver);
     Ok(Arc::new(Gateway {
         uploads: Uploads::start(uploads).await?,
+        providers,
+        tasks: tasks.clone(),
         retention: Arc::new(retention),
         playback: Arc::new(Playback::new(ground, room)),
         ingest: Arc::new(Folders::new(Arc::clone(&index), Arc::clone(&events), settings, stale)),

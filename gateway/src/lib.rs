@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod mapped;
 pub mod peer;
 pub mod playback;
+pub mod provider;
 pub mod ranges;
 pub mod retention;
 pub mod source;

@@ -27,6 +27,11 @@ impl Tasks {
         });
     }
 
+    /// The same for a task that somebody else runs: it is waited for.
+    pub fn track<F: Future>(&self, task: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tracker.track_future(task)
+    }
+
     /// Told when everything is to stop.
     pub fn stop_token(&self) -> &CancellationToken {
         &self.stop

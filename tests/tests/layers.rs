@@ -53,7 +53,14 @@ const GATEWAY: House = House {
         &["http", "tasks", "cli"],
         &["app", "main"],
     ],
-    keepers: &[("rusqlite", "index"), ("moka", "cache"), ("axum", "http"), ("mp4", ""), ("ffmpeg_next", "")],
+    keepers: &[
+        ("rusqlite", "index"),
+        ("moka", "cache"),
+        ("axum", "http"),
+        ("tokio_tungstenite", "provider"),
+        ("mp4", ""),
+        ("ffmpeg_next", ""),
+    ],
 };
 
 /// Rooms that say what the crate shows, and so may name all of it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::Failure;
-use crate::config::{Config, Listen, Span};
+use crate::config::{self, Config, Listen, Size, Span};
 use crate::peer::Address;
 use crate::title::Type;
 
@@ -38,6 +38,8 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Send a film to a gateway; it plays there while it arrives.
     Upload(UploadArgs),
+    /// Keep replicas for a gateway, and give them back when it wants them.
+    Provider(ProviderArgs),
 }
 
 /// Cut films into segments and manifests on disk.
@@ -169,6 +171,49 @@ impl ServeArgs {
         config.listen = self.listen.map_or(config.listen, Listen);
         config.data = self.data.or(config.data);
         Ok(config)
+    }
+}
+
+/// Keep replicas for a gateway, and give them back when it wants them.
+///
+/// Every chunk of every film that is sent to the gateway is kept in a database of this provider, as far as there is room: what is
+/// coldest goes first. When the gateway has lost a chunk, or had to let it go, it asks for it. The provider comes again by itself
+/// when the gateway was away.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue provider --to http://127.0.0.1:8080 --data replicas --max-size 50GiB
+  segue provider --config segue-provider.toml            the same from a file")]
+pub(super) struct ProviderArgs {
+    /// Where the gateway is.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// Folder for the database [default: segue-provider in the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What the folder takes on disk at most, journal and all [default: 10GiB].
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<Size>,
+    /// What this provider is called [default: a name that it gives itself once].
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// File with the same settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ProviderArgs {
+    /// Defaults, file, and these flags.
+    pub(super) fn settings(self) -> Result<config::Provider, Failure> {
+        let loaded = config::Provider::load(self.config.as_deref());
+        let settings = loaded.map_err(|error| {
+            Failure::new(error.to_string()).hint("the README shows a file with every setting of a provider")
+        })?;
+        Ok(config::Provider {
+            to: self.to.or(settings.to),
+            data: self.data.or(settings.data),
+            max_size: self.max_size.unwrap_or(settings.max_size),
+            id: self.id.or(settings.id),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod failure;
 mod inputs;
 mod probe;
 mod progress;
+mod provider;
 mod segment;
 mod upload;
 mod verify;
@@ -28,6 +29,7 @@ pub fn run(serve: impl FnOnce(&Config) -> Result<(), Failure>) -> ExitCode {
         args::Command::Probe(args) => probe::run(&args),
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Upload(args) => upload::run(&args),
+        args::Command::Provider(args) => provider::run(args),
         args::Command::Serve(args) => {
             args.config().and_then(|config| serve(&config).map(|()| ExitCode::SUCCESS))
         }

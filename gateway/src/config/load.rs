@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::Config;
@@ -68,12 +69,17 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<Table, Error> {
+    // Read as settings first: only then does a refusal know its line.
+    file::<Config>(path)?;
+    file(path)
+}
+
+/// What a file says.
+pub(super) fn file<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let wrong =
         |error: toml::de::Error| Error::File { path: path.to_owned(), reason: on_line(&error, &text) };
-    // Read as settings first: only then does a refusal know its line.
-    toml::from_str::<Config>(&text).map_err(wrong)?;
     toml::from_str(&text).map_err(wrong)
 }
 

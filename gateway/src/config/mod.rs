@@ -2,6 +2,7 @@
 //! the command line are put over all of them by `cli`.
 
 mod load;
+mod provider;
 mod size;
 mod span;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::title::Type;
 pub use load::Error;
+pub use provider::{Provider, provider_sample};
 
 pub use size::Size;
 pub use span::Span;

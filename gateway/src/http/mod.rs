@@ -18,6 +18,7 @@ mod outgoing;
 mod pages;
 mod paging;
 mod player;
+mod providers;
 mod range;
 mod server;
 mod sse;
@@ -40,8 +41,10 @@ use crate::events::Events;
 use crate::index::Index;
 use crate::ingest::{Folders, Uploads};
 use crate::playback::Playback;
+use crate::provider::Providers;
 use crate::retention::Retention;
 use crate::source::Sources;
+use crate::task::Tasks;
 
 pub use metrics::Counts;
 pub use server::{Limits, bind, serve};
@@ -63,6 +66,10 @@ pub struct Gateway {
     pub sources: Arc<Sources>,
     /// Who keeps house.
     pub retention: Arc<Retention>,
+    /// Who keeps replicas and gives them back.
+    pub providers: Arc<Providers>,
+    /// What runs in the background.
+    pub tasks: Tasks,
     /// What happens, for those who listen.
     pub events: Arc<Events>,
     /// Streams of events that are open.
@@ -99,6 +106,8 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/media/{id}/{rendition}/init.mp4", get(tree::init))
         .route("/v1/media/{id}/{rendition}/{segment}", get(tree::segment))
         .route("/v1/storage", get(storage::storage))
+        .route("/v1/providers", get(providers::list))
+        .route("/v1/providers/socket", get(providers::socket))
         .route("/v1/titles/{tmdb}", get(titles::find))
         .route("/v1/events", get(events::listen))
         .route("/v1/uploads", post(uploads::tus::create))

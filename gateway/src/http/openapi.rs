@@ -9,7 +9,9 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
-use super::{events, health, media, metrics, original, pages, player, storage, titles, tree, uploads};
+use super::{
+    events, health, media, metrics, original, pages, player, providers, storage, titles, tree, uploads,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +38,8 @@ use super::{events, health, media, metrics, original, pages, player, storage, ti
         uploads::parts::put,
         uploads::parts::show,
         uploads::wants::wants,
+        providers::list,
+        providers::socket,
         pages::home,
         pages::watch,
         player::file,
@@ -47,6 +51,7 @@ use super::{events, health, media, metrics, original, pages, player, storage, ti
         (name = "media", description = "Which media there are"),
         (name = "play", description = "What players fetch"),
         (name = "uploads", description = "Sending films: in order (tus 1.0.0), or in any order"),
+        (name = "peers", description = "Those who keep replicas"),
         (name = "pages", description = "For people, and for other pages that play"),
         (name = "health", description = "For those who watch over the gateway"),
     )

@@ -12,6 +12,8 @@ use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use segmenter::bytes::ByteRange;
+use segmenter::manifest::State as MediaState;
+use tokio::time::Instant;
 
 use super::answer::answer;
 use super::error::{Kind, Problem};
@@ -52,6 +54,10 @@ pub(super) async fn original(
             Source::File(opened.map_err(|_| Problem::new(Kind::Ending))??)
         }
         Origin::Store(_) => {
+            if known.state == MediaState::Expired {
+                // Whoever opens it wants it back.
+                gateway.playback.film(id).await?;
+            }
             let stored = gateway.sources.get(id).await?.ok_or_else(|| Problem::new(Kind::NoMedia))?;
             stored.length().ok_or_else(|| Problem::new(Kind::Elsewhere))?;
             Source::Stored(stored)
@@ -110,14 +116,27 @@ struct Original {
 impl Pieces for Original {
     async fn piece(self, range: Range<u64>) -> io::Result<Bytes> {
         let wanted = [ByteRange { start: range.start, end: range.end }];
-        self.source.ready(Priority::Viewer, &wanted, self.patience).await.map_err(io::Error::other)?;
+        let end = Instant::now() + self.patience;
+        loop {
+            self.source.ready(Priority::Viewer, &wanted, self.patience).await.map_err(io::Error::other)?;
+            match self.clone().read(range.clone()).await? {
+                // Found out as it was read that a chunk is lost: it is wanted from now on, and may come back.
+                Err(source::Error::Elsewhere(_)) if Instant::now() < end => {}
+                read => return read.map_err(io::Error::other),
+            }
+        }
+    }
+}
+
+impl Original {
+    async fn read(self, range: Range<u64>) -> io::Result<Result<Bytes, source::Error>> {
         let work = move || -> Result<Bytes, source::Error> {
             let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
             self.source.read(&mut bytes, range.start)?;
             self.source.unchanged()?;
             Ok(bytes.into())
         };
-        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?.map_err(io::Error::other)
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
     }
 }
 

@@ -120,7 +120,7 @@ async fn connection(
     let service = service_fn(move |request| Box::pin(handle(router.clone(), Arc::clone(&gateway), request)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEAD);
-    let connection = builder.serve_connection(Wire::new(stream), service);
+    let connection = builder.serve_connection(Wire::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::media;
+use super::{media, replicas};
 use crate::id::MediaId;
 use crate::ranges::Ranges;
 
@@ -61,7 +61,10 @@ pub(super) fn put(connection: &Connection, id: MediaId, chunk: &Chunk) -> Result
             "INSERT OR REPLACE INTO chunks (media, number, here, stored, sum) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![id.as_str(), chunk.number, here, chunk.stored.cast_signed(), chunk.sum])?;
-    Ok(())
+    match chunk.sum {
+        Some(sum) => replicas::put_sum(connection, id, chunk.number, sum),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn remove(connection: &Connection, id: MediaId, numbers: &[u32]) -> Result<(), rusqlite::Error> {

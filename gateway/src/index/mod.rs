@@ -7,8 +7,10 @@
 //! folder that is seen for the first time) goes to disk in one transaction.
 
 mod chunks;
+mod depot;
 mod media;
 mod reader;
+mod replicas;
 mod schema;
 mod sealed;
 mod tables;
@@ -28,8 +30,10 @@ use crate::config::Sync;
 use crate::id::{Identity, MediaId, UploadId};
 
 pub use chunks::{Chunk, Extent};
+pub use depot::{Deposit, Deposited, Depot, DepotError, Held, Kept, SMALLEST};
 pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
+pub use replicas::{Holder, Holding, Lacking, Provider};
 pub use sealed::Seal;
 pub use uploads::{Key, Upload};
 use writer::Writer;
@@ -258,6 +262,78 @@ impl Index {
     /// Takes an upload out; its medium stays.
     pub async fn remove_upload(&self, id: UploadId) -> Result<(), Error> {
         self.writer.write(move |connection| uploads::remove(connection, id)).await
+    }
+
+    /// A provider; `None` if none of this id ever came.
+    pub async fn provider(&self, id: Arc<str>) -> Result<Option<Provider>, Error> {
+        self.readers.read(move |connection| replicas::provider(connection, &id)).await
+    }
+
+    /// Every provider that ever came, and what it holds.
+    pub async fn providers(&self) -> Result<Vec<Holding>, Error> {
+        self.readers.read(replicas::providers).await
+    }
+
+    /// Puts a provider in that came, unless another has its id: nothing changes then. What it was known to hold is forgotten if it has
+    /// another database.
+    pub async fn put_provider(&self, provider: Provider) -> Result<(), Error> {
+        self.writer.write(move |connection| replicas::put_provider(connection, &provider)).await
+    }
+
+    /// Remembers that a provider gave back other bytes than it was given.
+    pub async fn blame(&self, provider: Arc<str>) -> Result<(), Error> {
+        self.writer.write(move |connection| replicas::blame(connection, &provider)).await
+    }
+
+    /// What the bytes of a chunk are, wherever they are; `None` as long as it has never been whole.
+    pub async fn sum(&self, id: MediaId, number: u32) -> Result<Option<[u8; 32]>, Error> {
+        self.readers.read(move |connection| replicas::sum(connection, id, number)).await
+    }
+
+    /// Puts in that a provider says it holds these now. Those that are not what they should be, or of no medium, are passed over.
+    pub async fn put_replicas(
+        &self,
+        provider: Arc<str>,
+        held: Vec<(MediaId, u32, [u8; 32])>,
+        now: Moment,
+    ) -> Result<(), Error> {
+        let put = move |connection: &Connection| {
+            held.iter().try_for_each(|chunk| replicas::put(connection, &provider, *chunk, now))
+        };
+        self.writer.write(put).await
+    }
+
+    /// Forgets that a provider held what it has not told of since.
+    pub async fn forget_untold(&self, provider: Arc<str>, since: Moment) -> Result<(), Error> {
+        self.writer.write(move |connection| replicas::forget_untold(connection, &provider, since)).await
+    }
+
+    /// A provider holds a chunk no more. `for_good` if it is not to be handed over again.
+    pub async fn drop_replica(
+        &self,
+        provider: Arc<str>,
+        id: MediaId,
+        number: u32,
+        for_good: bool,
+    ) -> Result<(), Error> {
+        let drop =
+            move |connection: &Connection| replicas::drop_one(connection, &provider, id, number, for_good);
+        self.writer.write(drop).await
+    }
+
+    /// Who holds which of the chunks of a medium.
+    pub async fn holders(&self, id: MediaId) -> Result<Vec<Holder>, Error> {
+        self.readers.read(move |connection| replicas::holders(connection, id)).await
+    }
+
+    /// Media of which a provider lacks chunks that are here and that it never had; what was used last comes first.
+    pub async fn lacking(&self, provider: Arc<str>) -> Result<Vec<Lacking>, Error> {
+        self.readers.read(move |connection| replicas::lacking(connection, &provider)).await
+    }
+
+    /// Which chunks of a medium they are.
+    pub async fn lacking_of(&self, provider: Arc<str>, id: MediaId) -> Result<Vec<u32>, Error> {
+        self.readers.read(move |connection| replicas::lacking_of(connection, &provider, id)).await
     }
 
     /// Bytes of the index on disk, kept up as it is written.

@@ -11,7 +11,7 @@ use crate::config::Sync;
 const JOURNAL_PAGES: i64 = 256;
 
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
@@ -109,6 +109,33 @@ const STEPS: [&str; 3] = [
         asked TEXT
     ) STRICT;
     CREATE INDEX uploads_by_media ON uploads (media);
+",
+    // What chunks are, wherever they are, and which providers hold a replica of them.
+    "
+    CREATE TABLE sums (
+        media TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        sum BLOB NOT NULL,
+        PRIMARY KEY (media, number)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO sums SELECT media, number, sum FROM chunks WHERE sum IS NOT NULL;
+    CREATE TABLE providers (
+        id TEXT PRIMARY KEY,
+        key BLOB NOT NULL,
+        store TEXT NOT NULL,
+        seen INTEGER NOT NULL,
+        faults INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE replicas (
+        media TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        provider TEXT NOT NULL REFERENCES providers (id) ON DELETE CASCADE,
+        told INTEGER NOT NULL,
+        held INTEGER NOT NULL,
+        PRIMARY KEY (media, number, provider),
+        FOREIGN KEY (media, number) REFERENCES sums (media, number) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX replicas_by_provider ON replicas (provider, media);
 ",
 ];
 

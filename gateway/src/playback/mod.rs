@@ -22,6 +22,7 @@ use segmenter::manifest::State;
 use segmenter::plan::Options;
 use segmenter::render::Body;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::cache::Cache;
@@ -309,7 +310,18 @@ impl Playback {
     }
 
     async fn make(&self, film: &Arc<Film>, item: Item) -> Result<Content, Error> {
-        self.ready(film, item, Priority::Viewer).await?;
+        let end = Instant::now() + self.patience;
+        loop {
+            self.ready(film, item, Priority::Viewer).await?;
+            match self.gather(film, item).await {
+                // Found out as it was read that a chunk is lost: it is wanted from now on, and may come back.
+                Err(Error::Elsewhere(_)) if Instant::now() < end => {}
+                made => return made,
+            }
+        }
+    }
+
+    async fn gather(&self, film: &Arc<Film>, item: Item) -> Result<Content, Error> {
         let _turn = self.gathering.acquire().await.map_err(|_| Error::Ending)?;
         let (film, buffers) = (Arc::clone(film), self.buffers.clone());
         let media = film.id();

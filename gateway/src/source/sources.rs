@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::sealed::Sealed;
 use super::stored::{Ground, Kept};
-use super::{FORMAT, Room, Stored};
+use super::{FORMAT, News, Room, Stored};
 use crate::clock::Clock;
 use crate::config;
 use crate::id::{Identity, MediaId};
@@ -81,7 +81,7 @@ impl Sources {
         let quota = Quota::new(settings.quota.0, settings.share.0, index.size(), data);
         let chunk = settings.chunk();
         let segments = Arc::new(Segments::open(data, settings.sync)?);
-        let ground = Ground { files, index, quota, room: Arc::default(), segments };
+        let ground = Ground { files, index, quota, room: Arc::default(), news: Arc::default(), segments };
         sweep(&ground).await?;
         Ok(Self { ground, clock, chunk, open: Mutex::default(), changes: watch::Sender::new(0) })
     }
@@ -94,6 +94,11 @@ impl Sources {
     /// Where space is asked for, and who can give bytes back.
     pub fn room(&self) -> &Arc<Room> {
         &self.ground.room
+    }
+
+    /// Which chunks land and which media are wanted, for those who follow all of them.
+    pub fn news(&self) -> &Arc<News> {
+        &self.ground.news
     }
 
     /// Bytes of a chunk of a new source.

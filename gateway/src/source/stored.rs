@@ -23,7 +23,7 @@ use tracing::warn;
 
 use super::sealed::Sealed;
 use super::wants::{Wants, then_the_rest};
-use super::{Error, Priority, Room, SealError};
+use super::{Error, News, Priority, Room, SealError};
 use crate::clock::Moment;
 use crate::id::{Identity, MediaId};
 use crate::index::{self, Chunk, Index};
@@ -107,6 +107,7 @@ pub(super) struct Ground {
     pub(super) quota: Arc<Quota>,
     pub(super) room: Arc<Room>,
     pub(super) segments: Arc<Segments>,
+    pub(super) news: Arc<News>,
 }
 
 #[derive(Debug)]
@@ -246,6 +247,13 @@ impl Stored {
         if !fits || state.length.is_some_and(|said| said != length) {
             return false;
         }
+        // Only now can it be told that the last chunk is whole: the next time something is kept, it is.
+        if let Some(last) =
+            state.here.iter().last().filter(|last| state.length.is_none() && last.end == length)
+        {
+            let number = (last.end - 1) / self.chunk;
+            state.dirty.extend(u32::try_from(number).ok());
+        }
         state.length = Some(length);
         drop(state);
         self.tell();
@@ -304,6 +312,7 @@ impl Stored {
     pub fn want(self: &Arc<Self>, priority: Priority, ranges: Vec<ByteRange>) -> Wanting {
         let ticket = self.state().wants.add(priority, ranges);
         self.wanted.send_modify(|count| *count += 1);
+        self.ground.news.wanted(self.id);
         Wanting { source: Arc::clone(self), ticket }
     }
 
@@ -551,6 +560,8 @@ impl Stored {
         })?;
         step("rows written");
         chunks.numbers.clear();
+        let whole: Vec<_> =
+            synced.iter().filter(|chunk| chunk.sum.is_some()).map(|chunk| chunk.number).collect();
         let mut state = self.state();
         for chunk in synced {
             let start = self.start(chunk.number);
@@ -566,6 +577,7 @@ impl Stored {
         }
         drop(state);
         self.tell();
+        whole.into_iter().for_each(|number| self.ground.news.landed(self.id, number));
         Ok(())
     }
 
@@ -594,6 +606,20 @@ impl Stored {
             self.ground.files.keep_names(self.id).map_err(failed(*first))?;
         }
         Ok(chunks)
+    }
+
+    /// The bytes of a chunk; those of the last one end with the source, once its length is known. Empty behind the end.
+    pub fn place(&self, number: u32) -> ByteRange {
+        let place = ByteRange::at(self.start(number), self.chunk);
+        let end = self.length().map_or(place.end, |length| place.end.min(length));
+        ByteRange { start: place.start.min(end), end }
+    }
+
+    /// The chunks that some bytes lie in, in the order of these and each once.
+    pub fn covering(&self, ranges: &[ByteRange]) -> Vec<u32> {
+        let mut listed = HashSet::new();
+        let numbers = ranges.iter().flat_map(|range| self.by_chunk(*range).map(|(number, _)| number));
+        numbers.filter(|number| listed.insert(*number)).collect()
     }
 
     /// What is here of a chunk, counted from its start, and how many bytes it has in all.

@@ -163,6 +163,23 @@ async fn a_chunk_that_is_removed_is_wanted_again_and_its_space_is_free() {
 }
 
 #[tokio::test]
+async fn whoever_listens_hears_of_each_chunk_once_all_of_it_is_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let sources = start(data.path(), 64 << 20).await;
+    let source = sources.create(New { reserve: false, ..new(None) }).await.unwrap();
+    let mut landed = sources.news().chunks();
+    write(&source, content(at(0, CHUNK + 10))).await.unwrap();
+    assert!(landed.try_recv().is_err(), "it is not kept yet");
+    source.keep().await.unwrap();
+    assert_eq!(landed.try_recv(), Ok((source.id(), 0)));
+    assert!(landed.try_recv().is_err(), "nobody knows whether the second is whole");
+    assert!(source.set_length(CHUNK + 10));
+    source.keep().await.unwrap();
+    assert_eq!(landed.try_recv(), Ok((source.id(), 1)), "now it is known");
+    assert_eq!(source.place(1), at(CHUNK, 10));
+}
+
+#[tokio::test]
 async fn what_could_never_fit_is_refused_before_a_byte_comes_and_leaves_nothing() {
     let data = tempfile::tempdir().unwrap();
     let sources = start(data.path(), 8 << 20).await;
