@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,8 +121,8 @@ async fn connection(
     let service = service_fn(move |request| Box::pin(handle(router.clone(), Arc::clone(&gateway), request)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEAD);
-    let connection = builder.serve_connection(Wire::new(stream), service).with_upgrades();
-    tokio::pin!(connection);
+    // Made where it stays: a second place for it would be kept as long as the connection is.
+    let mut connection = pin!(builder.serve_connection(Wire::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = tasks.stopping() => {
