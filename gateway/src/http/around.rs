@@ -74,13 +74,14 @@ impl Around {
     fn log(&self, status: StatusCode, error: Option<&Logged>) {
         let Told { started, method, uri } = &self.told;
         let (request, status) = (self.id.to_str().unwrap_or_default(), status.as_u16());
-        let path = tus::told_path(uri);
         match error {
             Some(Logged(error)) => {
+                let path = tus::told_path(uri);
                 warn!(request, status, %method, %path, error, "request failed")
             }
             None if enabled!(tracing::Level::DEBUG) => {
                 let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let path = tus::told_path(uri);
                 debug!(request, status, %method, %path, elapsed_us, "request answered");
             }
             None => {}

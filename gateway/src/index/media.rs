@@ -222,6 +222,10 @@ pub(super) fn get(connection: &Connection, id: MediaId) -> Result<Option<Media>,
     connection.prepare_cached(&sql)?.query_row([id.as_str()], read).optional()
 }
 
+pub(super) fn is_there(connection: &Connection, id: MediaId) -> Result<bool, rusqlite::Error> {
+    connection.prepare_cached("SELECT 1 FROM media WHERE id = ?1")?.exists([id.as_str()])
+}
+
 pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusqlite::Error> {
     let mut values: Vec<Value> = Vec::new();
     let mut wanted = |condition: &str, given: Vec<Value>| {

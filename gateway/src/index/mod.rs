@@ -158,6 +158,21 @@ impl Index {
         self.writer.write(write).await
     }
 
+    /// As [`Self::put`], if the medium is still there: one that was taken out meanwhile does not come back.
+    pub async fn update(&self, media: Media, tables: Option<Vec<u8>>) -> Result<(), Error> {
+        let write = move |connection: &Connection| {
+            if !media::is_there(connection, media.id)? {
+                return Ok(());
+            }
+            media::put(connection, &media)?;
+            match tables {
+                Some(movie) => tables::put(connection, media.id, media.identity, &movie),
+                None => tables::remove(connection, media.id),
+            }
+        };
+        self.writer.write(write).await
+    }
+
     /// Takes media out.
     pub async fn remove(&self, ids: Vec<MediaId>) -> Result<(), Error> {
         self.writer
@@ -375,6 +390,20 @@ mod tests {
         assert_eq!(index.tables(film.id, film.identity).await.unwrap(), None);
         index.put(film.clone(), None).await.unwrap();
         assert_eq!(index.tables(film.id, old).await.unwrap(), None, "they go with what they belong to");
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_out_does_not_come_back() {
+        let place = tempfile::tempdir().unwrap();
+        let index = Index::open(place.path(), Sync::Process).unwrap();
+        let mut film = film("/films/a.mp4");
+        index.put(film.clone(), None).await.unwrap();
+        film.title.name = "b".to_owned();
+        index.update(film.clone(), Some(vec![1])).await.unwrap();
+        assert_eq!(index.media(film.id).await.unwrap(), Some(film.clone()));
+        index.remove(vec![film.id]).await.unwrap();
+        index.update(film.clone(), None).await.unwrap();
+        assert_eq!(index.media(film.id).await.unwrap(), None);
     }
 
     #[tokio::test]

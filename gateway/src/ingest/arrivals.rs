@@ -130,7 +130,7 @@ impl Arrivals {
         media.moov = Some(moov);
         describe(&mut media, &presentation);
         media.state = State::Playable;
-        self.index.put(media.clone(), worth_keeping(&presentation)).await?;
+        self.index.update(media.clone(), worth_keeping(&presentation)).await?;
         info!(media = %media.id, here = source.here().bytes(), "medium is playable");
         self.tell(&media);
         Ok(())
@@ -140,7 +140,7 @@ impl Arrivals {
         let Some(mut media) = self.index.media(source.id()).await? else { return Ok(()) };
         media.state = State::Ready;
         let tables = self.index.tables(media.id, media.identity).await?;
-        self.index.put(media.clone(), tables).await?;
+        self.index.update(media.clone(), tables).await?;
         info!(media = %media.id, "medium is all here");
         self.tell(&media);
         if self.form == Form::Segments {
@@ -167,7 +167,7 @@ impl Arrivals {
         warn!(media = %media.id, reason, "what was sent holds no film that can be played");
         media.state = State::Failed;
         media.error = Some(reason.to_owned());
-        self.index.put(media.clone(), None).await?;
+        self.index.update(media.clone(), None).await?;
         source.refuse(reason);
         // Nobody has any use for what came.
         source.remove_chunks(source.chunks().into_iter().map(|(number, ..)| number).collect()).await?;
@@ -176,6 +176,10 @@ impl Arrivals {
     }
 
     fn tell(&self, media: &Media) {
+        // One that was deleted meanwhile is gone, and that has been told.
+        if self.sources.opened_one(media.id).is_none() {
+            return;
+        }
         self.events.tell(Event::Media {
             id: media.id,
             title: media.title.name.clone(),

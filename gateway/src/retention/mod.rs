@@ -226,7 +226,7 @@ impl Retention {
             return Ok(());
         }
         let tables = self.index.tables(id, media.identity).await?;
-        self.index.put(media.clone(), tables).await?;
+        self.index.update(media.clone(), tables).await?;
         source.release();
         source.clear().await?;
         self.events.tell(Event::Media { id, title: media.title.name, state: media.state, error: None });

@@ -83,6 +83,13 @@ fn becomes(client: &Client, upload: &str, state: &str) {
     eventually(state, || (shown(client, upload)["state"] == state).then_some(()));
 }
 
+/// What somebody waits for, of what an upload is told to send.
+fn urgent(told: &Value) -> Vec<(usize, usize)> {
+    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+    let wants = told["wants"].as_array().map(Vec::as_slice).unwrap_or_default();
+    wants.iter().take(number(&told["urgent"])).map(|want| (number(&want[0]), number(&want[1]))).collect()
+}
+
 /// A request whose body is sent as the test says.
 struct Slowly {
     stream: TcpStream,

@@ -67,13 +67,7 @@ fn the_timeline_is_wanted_first_wherever_it_lies_then_the_rest() {
     let mut sent = 0;
     // As a client does that sends only what somebody waits for.
     while heard.data["state"] == "receiving" {
-        for want in heard.data["wants"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .take(heard.data["urgent"].as_u64().unwrap() as usize)
-        {
-            let [from, to] = [&want[0], &want[1]].map(|at| usize::try_from(at.as_u64().unwrap()).unwrap());
+        for (from, to) in urgent(&heard.data) {
             put(&gateway.client, &upload, &film, from, to).with(204);
             sent += to - from;
         }

@@ -10,9 +10,7 @@ use crate::listen::Listening;
 fn serve_wants(client: &Client, upload: &str, film: &[u8], sent: &mpsc::Sender<usize>) {
     let wants = Listening::open(client, &format!("{upload}/wants"), &[]);
     for heard in wants {
-        let urgent = usize::try_from(heard.data["urgent"].as_u64().unwrap()).unwrap();
-        for want in heard.data["wants"].as_array().unwrap().iter().take(urgent) {
-            let [from, to] = [&want[0], &want[1]].map(|at| usize::try_from(at.as_u64().unwrap()).unwrap());
+        for (from, to) in urgent(&heard.data) {
             put(client, upload, film, from, to).with(204);
             let _ = sent.send(to - from);
         }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &UploadArgs) -> Result<ExitCode, Failure> {
 
 async fn upload(film: Film, address: Address) -> Result<(), Failure> {
     let gateway = Gateway(Client::new(address.clone()));
-    let upload = again(|| gateway.create(&film)).await.map_err(failure)?;
+    let upload = again(|| gateway.create(&film)).await?;
     let bars = Bars::default();
     let said = send::send(&gateway, &film, upload, &bars, |media| watch(&address, media)).await?;
     if !film.unchanged() {
@@ -79,10 +79,14 @@ async fn again<T, F: Future<Output = Result<T, Refused>>>(mut what: impl FnMut()
     what().await
 }
 
-fn failure(refused: Refused) -> Failure {
-    let later = matches!(refused, Refused::Later(_));
-    let failure = Failure::new(refused.to_string());
-    if later { failure.hint(GO_ON) } else { failure }
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let failure = Self::new(refused.to_string());
+        match refused {
+            Refused::Later(_) => failure.hint(GO_ON),
+            Refused::No(_) => failure,
+        }
+    }
 }
 
 /// Why the gateway does not play what was sent.

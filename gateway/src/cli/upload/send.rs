@@ -17,11 +17,13 @@ use super::film::Film;
 use super::gate::Gate;
 use super::gateway::{Gateway, Refused, Upload, Wanted};
 use super::schedule::{Flight, Schedule};
-use super::{REST, TRIES, again, failure, not_playable};
+use super::{REST, TRIES, again, not_playable};
 use crate::peer::Backoff;
 
 /// How often progress is drawn.
 const DRAW: Duration = Duration::from_millis(100);
+/// How long the gateway may take to say what it wants first; then the rest is sent.
+const FIRST: Duration = Duration::from_secs(2);
 /// How long the gateway may take to say that it plays what it has, or that it does not.
 const VERDICT: Duration = Duration::from_secs(30);
 
@@ -47,6 +49,8 @@ pub(super) async fn send(
     let mut flying: HashMap<u64, Arc<AtomicU64>> = HashMap::new();
     let mut draw = tokio::time::interval(DRAW);
     let mut announced = false;
+    // The timeline is worth more than whatever else would be on its way before.
+    let _ = tokio::time::timeout(FIRST, wanted.changed()).await;
     loop {
         let now = wanted.borrow_and_update().clone();
         if !announced && matches!(now.state.as_str(), "playable" | "ready") {
@@ -87,7 +91,7 @@ pub(super) async fn send(
                 let (flight, sent): Landed =
                     landed.map_err(|error| Failure::new(format!("a request broke off: {error}")))?;
                 flying.remove(&flight.number);
-                sent.map_err(failure)?;
+                sent?;
                 schedule.landed(&flight);
             }
             changed = wanted.changed() => if changed.is_err() { pending::<()>().await },
@@ -111,7 +115,7 @@ async fn check(
 ) -> Result<Option<Upload>, Failure> {
     let deadline = tokio::time::Instant::now() + VERDICT;
     loop {
-        let now = again(|| gateway.status(&upload.id)).await.map_err(failure)?;
+        let now = again(|| gateway.status(&upload.id)).await?;
         schedule.arrived(now.arrived());
         match now.state.as_str() {
             "failed" | "expired" => return Err(not_playable(&now)),
