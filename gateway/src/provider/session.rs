@@ -95,10 +95,12 @@ impl Providers {
         let Frame::Provider(hello) = Frame::decode(&heard.ok_or(End::HungUp)?)? else {
             return Err(End::Refused("protocol", "it did not say who it is".to_owned()));
         };
-        let (id, since) = (Arc::from(hello.id.as_str()), self.clock.now());
+        let (id, now) = (Arc::from(hello.id.as_str()), self.clock.now());
         let known = self.index.provider(Arc::clone(&id)).await?;
         admit(&hello, known.as_ref())?;
-        let before = known.map_or(since, |known| known.seen);
+        // Later than any before, whatever the clock says: what was told then and is not told now is told apart by it.
+        let (before, since) = known
+            .map_or((now, now), |known| (known.seen, now.max(known.seen.after(Duration::from_millis(1)))));
         let key = digest(&hello.key);
         let provider =
             Provider { id: hello.id.clone(), key, store: hello.store.clone(), seen: since, faults: 0 };
@@ -172,11 +174,11 @@ impl Providers {
             }
             Frame::Holds(held) => {
                 let held = held.into_iter().map(|held| (held.media, held.number, held.sum)).collect();
-                self.index.put_replicas(id(), held, self.clock.now()).await?;
+                self.index.put_replicas(id(), held, link.since).await?;
             }
             Frame::Stored(Chunk { media, number, sum, .. }, level) => {
                 // The row first: what is acknowledged is not looked for again.
-                self.index.put_replicas(id(), vec![(media, number, sum)], self.clock.now()).await?;
+                self.index.put_replicas(id(), vec![(media, number, sum)], link.since).await?;
                 if !link.acknowledged((media, number), Some(level)) {
                     debug!(provider = %link.id(), %media, number, "keeps what it was not handed");
                 }

@@ -32,6 +32,13 @@ impl Place {
         let Self { data, uploads, clock } = self;
         uploads.ground.index.close();
         drop(uploads);
+        // What works where blocking is allowed ends when it is done.
+        let free = async {
+            while matches!(Index::open(data.path(), Sync::Process), Err(index::Error::InUse(_))) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free).await.expect("nothing holds on to it");
         let uploads = start(data.path(), clock.clone()).await;
         Self { data, uploads, clock }
     }

@@ -27,6 +27,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 const FIRST: Duration = Duration::from_millis(250);
 /// None is longer.
 const LONGEST: Duration = Duration::from_secs(15);
+/// How long a gateway that hung up may take to have said why.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// How a provider is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,8 @@ enum End {
     Fatal(#[from] Error),
     #[error("{0}")]
     Lost(String),
+    #[error("the connection broke off")]
+    Broken,
 }
 
 impl From<DepotError> for End {
@@ -88,6 +92,15 @@ impl From<DepotError> for End {
 impl From<frame::Error> for End {
     fn from(error: frame::Error) -> Self {
         Self::Lost(error.to_string())
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.is_final() {
+            true => Self::Fatal(Error::Refused(refusal)),
+            false => Self::Lost(refusal.detail),
+        }
     }
 }
 
@@ -143,7 +156,7 @@ impl Keeper {
             let why = match ended.await {
                 None => return Ok(()),
                 Some(End::Fatal(error)) => return Err(error),
-                Some(End::Lost(why)) => why,
+                Some(end @ (End::Lost(_) | End::Broken)) => end.to_string(),
             };
             self.status.send_modify(|status| status.line = Line::Lost(why));
             if stop.run_until_cancelled(tokio::time::sleep(backoff.rest())).await.is_none() {
@@ -161,6 +174,8 @@ impl Keeper {
     ) -> End {
         match self.speak(&mut incoming, &mut outgoing, welcome).await {
             Ok(never) => match never {},
+            // A gateway that hung up while it was spoken to may have said why.
+            Err(End::Broken) => last_word(&mut incoming).await.unwrap_or(End::Broken),
             Err(end) => end,
         }
     }
@@ -190,8 +205,7 @@ impl Keeper {
                 Frame::Store(chunk, bytes) => self.keep(chunk, bytes).await?,
                 Frame::Want(chunk) => self.give(chunk).await?,
                 Frame::Ping(count) => vec![Frame::Pong(count)],
-                Frame::Refused(refusal) if refusal.is_final() => return Err(Error::Refused(refusal).into()),
-                Frame::Refused(refusal) => return Err(End::Lost(refusal.detail)),
+                Frame::Refused(refusal) => return Err(refusal.into()),
                 // Of no interest to a provider.
                 _ => Vec::new(),
             };
@@ -318,8 +332,18 @@ async fn hear(incoming: &mut (impl Stream<Item = Bytes> + Unpin)) -> Result<Fram
     }
 }
 
+/// Why the gateway hung up, if it said so.
+async fn last_word(incoming: &mut (impl Stream<Item = Bytes> + Unpin)) -> Option<End> {
+    loop {
+        let message = tokio::time::timeout(LAST_WORD, incoming.next()).await.ok()??;
+        if let Ok(Frame::Refused(refusal)) = Frame::decode(&message) {
+            return Some(refusal.into());
+        }
+    }
+}
+
 async fn say(outgoing: &mut (impl Sink<Bytes> + Unpin), frame: &Frame) -> Result<(), End> {
-    outgoing.send(frame.encode()).await.map_err(|_| End::Lost("the connection broke off".to_owned()))
+    outgoing.send(frame.encode()).await.map_err(|_| End::Broken)
 }
 
 fn replica(held: Held) -> Replica {
