@@ -69,7 +69,7 @@ bench: player ## time and memory beside cp, other packagers and other players, t
 	cargo bench --locked -p gateway --bench store
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/players.sh
 
-fuzz: ## fuzz each target of the segmenter for a while (SECONDS=600, TARGETS="scan moov moof engine")
+fuzz: ## fuzz each target for a while (SECONDS=600, TARGETS="scan moov moof engine wire")
 	@.ci/need cc ffmpeg python3 cargo cargo-fuzz
 	fixtures/make.sh edge
 	SHARED=$(SHARED) SECONDS_EACH=$(SECONDS) tests/fuzz.sh $(TARGETS)
@@ -78,5 +78,5 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 clean: ## remove what was built and the films that were made
-	rm -rf player/dist player/node_modules fixtures/media segmenter/fuzz/target segmenter/fuzz/corpus segmenter/fuzz/artifacts
+	rm -rf player/dist player/node_modules fixtures/media $(foreach part,target corpus artifacts,segmenter/fuzz/$(part) gateway/fuzz/$(part))
 	cargo clean --quiet

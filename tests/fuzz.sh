@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# fuzz.sh [TARGET...]: runs each fuzz target of the segmenter for SECONDS_EACH seconds (600), all of them if none is named.
+# fuzz.sh [TARGET...]: runs each fuzz target of the segmenter and of the gateway for SECONDS_EACH seconds (600), all of them if none is
+# named.
 #
 # Seeds are the fixtures and, where they are there, the real files of $SHARED/media, valid and broken, up to 64 KiB each; for `moov`
-# and `moof` the bodies of those boxes. What is found stays in segmenter/fuzz/artifacts, and becomes a test of the segmenter.
+# and `moof` the bodies of those boxes; `wire` starts from nothing. What is found stays in fuzz/artifacts of the crate, and becomes a test
+# of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shared=${SHARED:-../shared}
 seconds=${SECONDS_EACH:-600}
 targets=("$@")
-[ ${#targets[@]} != 0 ] || targets=(scan moov moof engine)
+[ ${#targets[@]} != 0 ] || targets=(scan moov moof engine wire)
 
 seeds=(fixtures/media/edge)
 if [ -d "$shared/media" ]; then seeds+=("$shared/media/valid" "$shared/media/corrupt"); else echo "skipped: seeds from $shared/media, which is not there" >&2; fi
@@ -59,10 +61,11 @@ PY
 
 toolchain=()
 if cargo +nightly --version >/dev/null 2>&1; then toolchain=(+nightly); else export RUSTC_BOOTSTRAP=1; fi
-cd segmenter
 for target in "${targets[@]}"; do
   echo "fuzzing $target for $seconds s"
+  crate=segmenter
+  [ "$target" != wire ] || crate=gateway
   # The sanitizer makes everything some ten times slower: 30 s here are a few in the program.
-  cargo "${toolchain[@]}" fuzz run "$target" -- \
-    -max_total_time="$seconds" -max_len=65536 -timeout=30 -rss_limit_mb=1024 -malloc_limit_mb=256 -print_final_stats=1 -verbosity=0
+  (cd $crate && cargo "${toolchain[@]}" fuzz run "$target" -- \
+    -max_total_time="$seconds" -max_len=65536 -timeout=30 -rss_limit_mb=1024 -malloc_limit_mb=256 -print_final_stats=1 -verbosity=0)
 done
