@@ -8,6 +8,7 @@ mod edits;
 mod events;
 mod layers;
 mod media;
+mod providers;
 mod real;
 mod sending;
 mod serve;

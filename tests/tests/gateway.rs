@@ -46,22 +46,31 @@ impl Gateway {
         Self { client: Client(address), running, place }
     }
 
-    /// Ends it, and starts it again with these settings.
+    /// Starts it with these settings.
     #[track_caller]
-    pub(crate) fn restarted_with(self, settings: &str) -> Self {
-        let Self { running, place, .. } = self;
-        assert_eq!(running.stop(), Some(0), "it ends cleanly when asked to");
+    pub(crate) fn start_set(place: TempDir, settings: &str) -> Self {
         let config = place.path().join("segue.toml");
         fs::write(&config, settings).expect("settings can be written");
         Self::start_with(place, &[OsStr::new("--config"), config.as_os_str()])
     }
 
+    /// Ends it; its folders stay.
+    #[track_caller]
+    pub(crate) fn stopped(self) -> TempDir {
+        assert_eq!(self.running.stop(), Some(0), "it ends cleanly when asked to");
+        self.place
+    }
+
+    /// Ends it, and starts it again with these settings.
+    #[track_caller]
+    pub(crate) fn restarted_with(self, settings: &str) -> Self {
+        Self::start_set(self.stopped(), settings)
+    }
+
     /// Ends it as a service manager does, and starts it again over the same folders.
     #[track_caller]
     pub(crate) fn restarted(self) -> Self {
-        let Self { running, place, .. } = self;
-        assert_eq!(running.stop(), Some(0), "it ends cleanly when asked to");
-        Self::start(place)
+        Self::start(self.stopped())
     }
 
     /// As `restarted`, for a last look.

@@ -133,10 +133,16 @@ impl Running {
 
     /// Asks it to stop, as a service manager does, and waits for its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("`kill` starts");
-        assert!(asked.success(), "segue had ended before it was asked to");
+        self.signal("TERM");
         self.child.wait().expect("a child can be waited for").code()
+    }
+
+    /// Sends it a signal: `STOP` and it stands still with its connections open, as a machine that hangs does, until `CONT`.
+    #[track_caller]
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("`kill` starts");
+        assert!(sent.success(), "segue had ended before SIG{name}");
     }
 
     /// Whether it still runs.

@@ -4,7 +4,6 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, HeaderMap};
@@ -64,7 +63,7 @@ pub(super) async fn original(
         }
     };
     let head = head(id, &source, known.file_name());
-    let original = Original { source: Arc::new(source), patience: gateway.patience };
+    let original = Original { source: Arc::new(source), gateway };
     let mut response = answer(&headers, &head, (method != Method::HEAD).then_some(Streamed(original)));
     if let Some(name) = file_name(known.file_name()) {
         response.headers_mut().insert(CONTENT_DISPOSITION, name);
@@ -109,16 +108,18 @@ fn file_name(path: &Path) -> Option<HeaderValue> {
 #[derive(Clone)]
 struct Original {
     source: Arc<Source>,
-    /// How long it waits for bytes that are still elsewhere; then the answer breaks off, and the client goes on from there.
-    patience: Duration,
+    gateway: Shared,
 }
 
 impl Pieces for Original {
+    /// Waits so long for bytes that are still elsewhere; then the answer breaks off, and the client goes on from there.
     async fn piece(self, range: Range<u64>) -> io::Result<Bytes> {
         let wanted = [ByteRange { start: range.start, end: range.end }];
-        let end = Instant::now() + self.patience;
+        let patience = self.gateway.patience;
+        let end = Instant::now() + patience;
+        self.gateway.playback.watched(&self.source);
         loop {
-            self.source.ready(Priority::Viewer, &wanted, self.patience).await.map_err(io::Error::other)?;
+            self.source.ready(Priority::Viewer, &wanted, patience).await.map_err(io::Error::other)?;
             match self.clone().read(range.clone()).await? {
                 // Found out as it was read that a chunk is lost: it is wanted from now on, and may come back.
                 Err(source::Error::Elsewhere(_)) if Instant::now() < end => {}

@@ -31,7 +31,7 @@ use crate::config;
 use crate::id::MediaId;
 use crate::index::{self, Index, Media, Origin};
 use crate::mapped::Draft;
-use crate::source::{self, Buffers, OpenFilm, Priority, Sources, Spare};
+use crate::source::{self, Buffers, OpenFilm, Priority, Source, Sources, Spare};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
@@ -185,9 +185,7 @@ impl Playback {
     /// When there is no such medium, or its file gives no film.
     pub async fn film(&self, id: MediaId) -> Result<Arc<Film>, Error> {
         let film = self.films.get_or_make(&id, self.open(id)).await?;
-        if let Some(stored) = film.open().file.stored() {
-            stored.watched(self.clock.now());
-        }
+        self.watched(&film.open().file);
         if film.looked_at_lately(&self.clock) {
             return Ok(film);
         }
@@ -202,12 +200,17 @@ impl Playback {
         }
     }
 
+    /// Says that somebody watches what comes from a source: it stays longer.
+    pub fn watched(&self, source: &Source) {
+        if let Some(stored) = source.stored() {
+            stored.watched(self.clock.now());
+        }
+    }
+
     /// A film that is open, if its file was looked at a moment ago.
     pub async fn open_film(&self, id: MediaId) -> Option<Arc<Film>> {
         let film = self.films.get(&id).await?;
-        if let Some(stored) = film.open().file.stored() {
-            stored.watched(self.clock.now());
-        }
+        self.watched(&film.open().file);
         film.was_looked_at_lately(&self.clock).then_some(film)
     }
 

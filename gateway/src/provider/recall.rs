@@ -98,7 +98,10 @@ impl Providers {
                 return Ok(());
             }
             tokio::select! {
-                done = under_way.next() => done.unwrap_or(Ok(()))?,
+                done = under_way.next() => if let Some(back) = done.transpose()?.flatten() {
+                    // It may be taken away again while more is wanted.
+                    tried.remove(&back);
+                },
                 // The sender lives as long as the source.
                 _ = wants.changed(), if under_way.len() < OF_ONE => {}
             }
@@ -120,24 +123,27 @@ impl Providers {
         Ok(holders.into_iter().map(|(number, links)| (number, best_first(links))).collect())
     }
 
-    /// Gets one chunk back, if one of those who hold it gives the right bytes.
+    /// Gets one chunk back, if one of those who hold it gives the right bytes; its number, if it is here now.
     async fn regain(
         &self,
         source: &Arc<Stored>,
         number: u32,
         holders: Vec<Arc<Link>>,
-    ) -> Result<(), index::Error> {
-        let Ok(_turn) = self.recalls.acquire().await else { return Ok(()) };
-        let Some(sum) = self.index.sum(source.id(), number).await? else { return Ok(()) };
+    ) -> Result<Option<u32>, index::Error> {
+        let Ok(_turn) = self.recalls.acquire().await else { return Ok(None) };
+        let Some(sum) = self.index.sum(source.id(), number).await? else { return Ok(None) };
         let place = source.place(number);
-        if place.is_empty() || source.has(place) {
-            return Ok(());
+        if place.is_empty() {
+            return Ok(None);
+        }
+        if source.has(place) {
+            return Ok(Some(number));
         }
         let lost = Lost { number, offset: place.start, length: place.len(), sum };
         let started = Instant::now();
         let Some((link, bytes)) = self.ask(source.id(), lost, holders).await? else {
             debug!(media = %source.id(), number, "nobody gives a chunk back");
-            return Ok(());
+            return Ok(None);
         };
         let (writing, span) = (Arc::clone(source), Span { offset: lost.offset, bytes });
         let written = tokio::task::spawn_blocking(move || writing.write(&span)).await;
@@ -151,10 +157,13 @@ impl Providers {
             Ok(()) => {
                 let elapsed_ms = started.elapsed().as_millis();
                 info!(media = %source.id(), number, provider = %link.id(), elapsed_ms, "chunk is back");
+                Ok(Some(number))
             }
-            Err(error) => warn!(media = %source.id(), number, %error, "chunk that came back can't be kept"),
+            Err(error) => {
+                warn!(media = %source.id(), number, %error, "chunk that came back can't be kept");
+                Ok(None)
+            }
         }
-        Ok(())
     }
 
     /// Asks one after the other until one has given the right bytes.

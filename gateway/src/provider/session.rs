@@ -111,6 +111,8 @@ impl Providers {
         let link = Link::new(id, level, before, since);
         self.add(&link)
             .map_err(|Full| End::Refused("full", "too many providers are connected".to_owned()))?;
+        // It hears that it is let in.
+        link.say(&Frame::Ping(0));
         info!(provider = %link.id(), used = level.used, limit = level.limit, "provider is here");
         self.tell(&link, true);
         Ok(link)

@@ -125,9 +125,15 @@ impl Actor {
         let _ = self.say.send(frame.encode()).await;
     }
 
+    /// What it is told next, but for being asked whether it is there.
     async fn hear(&mut self) -> Option<Frame> {
-        let heard = tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("something is said");
-        heard.map(|bytes| Frame::decode(&bytes).unwrap())
+        loop {
+            let heard = tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("something is said");
+            match Frame::decode(&heard?).unwrap() {
+                Frame::Ping(_) => {}
+                frame => return Some(frame),
+            }
+        }
     }
 
     /// The next chunk that it is handed, which it says to keep.

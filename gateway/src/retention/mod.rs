@@ -25,6 +25,8 @@ use crate::store::{self, Held, Holding, MEDIUM, Victim};
 
 /// How often media are looked at whose time may be over, and use is written down: what a crash may forget of it.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often more is taken away for the same need.
+const ATTEMPTS: usize = 4;
 /// A medium that was asked for so lately is being watched.
 const WATCHING: Duration = Duration::from_secs(60);
 /// A medium that is gone and can't be had again is told of for so long.
@@ -118,7 +120,20 @@ impl Retention {
 
     /// Makes it so that as many bytes can be reserved, if that can be done.
     async fn free(&self, bytes: u64) -> Result<(), index::Error> {
-        let need = bytes.saturating_sub(self.sources.quota().usage().free);
+        for _ in 0..ATTEMPTS {
+            let before = self.sources.quota().usage().free;
+            self.take_away(bytes.saturating_sub(before)).await?;
+            let free = self.sources.quota().usage().free;
+            // The index grows as it is told what went: that may be what is missing.
+            if free >= bytes || free <= before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes away what is over, and as much more as is needed.
+    async fn take_away(&self, need: u64) -> Result<(), index::Error> {
         let now = self.clock.now();
         let keepings = self.index.keepings().await?;
         let opened: HashMap<_, _> =
@@ -178,7 +193,7 @@ impl Retention {
             Some(source) => Some(Arc::clone(source)),
             None => self.sources.get(keeping.id).await.ok().flatten(),
         };
-        let chunks = source.map(|source| source.chunks()).unwrap_or_default();
+        let chunks = source.map(|source| source.idle_chunks()).unwrap_or_default();
         let can = |number: &u32| match &regained {
             Spare::Chunks(numbers) => numbers.binary_search(number).is_ok(),
             spare => *spare == Spare::All,

@@ -34,6 +34,8 @@ use crate::store::{self, BLOCK, Chunks, FILE, Owner, Quota, Refusal, Reservation
 const OPEN: usize = 8;
 /// Ranges that what is here may be scattered over: more are refused, for they cost memory that their bytes don't pay for.
 const PIECES: usize = 1 << 14;
+/// How often a write asks for space before it is refused.
+const ASKS: usize = 4;
 
 /// Why bytes can't be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -471,16 +473,19 @@ impl Stored {
 
     /// Sees to it that as much is promised as a write will use.
     fn make_room(&self, range: ByteRange) -> Result<(), WriteError> {
-        match (self.promise(range), Handle::try_current()) {
-            (
-                Err(WriteError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })),
-                Ok(runtime),
-            ) => {
-                runtime.block_on(self.ground.room.make(needed));
-                self.promise(range)
-            }
-            (done, _) => done,
+        let mut promised = self.promise(range);
+        for _ in 0..ASKS {
+            let Err(WriteError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })) =
+                promised
+            else {
+                break;
+            };
+            let Ok(runtime) = Handle::try_current() else { break };
+            // What becomes free may go to another who asked.
+            runtime.block_on(self.ground.room.make(needed));
+            promised = self.promise(range);
         }
+        promised
     }
 
     fn promise(&self, range: ByteRange) -> Result<(), WriteError> {
@@ -878,6 +883,13 @@ impl Stored {
             .into_iter()
             .map(|number| (number, stored(number), state.touched.get(&number).copied()))
             .collect()
+    }
+
+    /// As [`Self::chunks`], but for those of which somebody waits for bytes: what has come of them would have to come again.
+    pub fn idle_chunks(&self) -> Vec<(u32, u64, Option<Moment>)> {
+        let awaited: Vec<ByteRange> = self.state().wants.ranges().collect();
+        let awaited: HashSet<u32> = self.covering(&awaited).into_iter().collect();
+        self.chunks().into_iter().filter(|(number, ..)| !awaited.contains(number)).collect()
     }
 
     /// The chunks of which something is kept, and where in the source that lies.

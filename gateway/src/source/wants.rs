@@ -40,6 +40,11 @@ impl Wants {
         self.by_ticket.remove(&ticket);
     }
 
+    /// All that somebody wants, whether it is here or not.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = ByteRange> + '_ {
+        self.by_ticket.values().flat_map(|(_, ranges)| ranges.iter().copied())
+    }
+
     /// What is missing of what somebody wants, the most urgent first; of those that are equally urgent, what was asked for last, for
     /// whoever jumps about has left the place before. However many want a byte, it stands here once.
     pub(super) fn urgent(&self, here: &Ranges) -> Vec<ByteRange> {

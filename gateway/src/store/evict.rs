@@ -1,8 +1,8 @@
 //! What goes when space is needed: a plain function of what is there.
 //!
-//! First what has expired; then single chunks that somebody else can give back, the longest unused first; then whole media, the longest
-//! unused first; last of all media that are being watched. What is being sent to the gateway is not taken away to make room for
-//! something else, and what is pinned never is.
+//! First what has expired; then single chunks that somebody else can give back, the longest unused first, and those of media that are
+//! being watched after all others; then whole media, the longest unused first; last of all media that are being watched. What is being
+//! sent to the gateway is not taken away to make room for something else, and what is pinned never is.
 
 use crate::clock::Moment;
 use crate::id::MediaId;
@@ -86,8 +86,7 @@ pub fn choose(now: Moment, need: u64, holdings: &[Holding]) -> Vec<Victim> {
         if free >= need {
             break;
         }
-        let counted: u64 =
-            holding.spare.iter().filter(|_| holding.held == Held::Idle).map(|chunk| chunk.bytes).sum();
+        let counted: u64 = holding.spare.iter().map(|chunk| chunk.bytes).sum();
         free += holding.bytes.saturating_sub(counted);
         gone.push(holding.id);
     }
@@ -100,19 +99,20 @@ pub fn choose(now: Moment, need: u64, holdings: &[Holding]) -> Vec<Victim> {
 
 /// The coldest chunks that can be regained, until they are enough, by medium; and how many bytes they are.
 fn spare(holdings: &[&Holding], need: u64) -> (Vec<Victim>, u64) {
-    let idle = holdings.iter().filter(|holding| holding.held == Held::Idle);
-    let mut all: Vec<_> =
-        idle.flat_map(|holding| holding.spare.iter().map(|chunk| (holding.id, *chunk))).collect();
-    all.sort_by_key(|(id, chunk)| (chunk.used, *id, chunk.number));
+    let mut all: Vec<_> = holdings
+        .iter()
+        .flat_map(|holding| holding.spare.iter().map(|chunk| (holding.held, holding.id, *chunk)))
+        .collect();
+    all.sort_by_key(|(held, id, chunk)| (*held, chunk.used, *id, chunk.number));
     let mut freed = 0;
     let mut taken: Vec<_> = all
         .into_iter()
-        .take_while(|(_, chunk)| {
+        .take_while(|(.., chunk)| {
             let more = freed < need;
             freed += if more { chunk.bytes } else { 0 };
             more
         })
-        .map(|(id, chunk)| (id, chunk.number))
+        .map(|(_, id, chunk)| (id, chunk.number))
         .collect();
     taken.sort_unstable();
     let by_media = taken.chunk_by(|a, b| a.0 == b.0);

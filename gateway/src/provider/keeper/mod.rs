@@ -200,6 +200,8 @@ impl Keeper {
             return Err(End::Lost("whoever answers there is no gateway".to_owned()));
         };
         self.greet(&hello, outgoing).await?;
+        // Once it says anything but that it refuses.
+        let mut is_in = false;
         loop {
             let answers = match hear(incoming).await? {
                 Frame::Store(chunk, bytes) => self.keep(chunk, bytes).await?,
@@ -209,7 +211,11 @@ impl Keeper {
                 // Of no interest to a provider.
                 _ => Vec::new(),
             };
-            welcome();
+            if !is_in {
+                is_in = true;
+                self.status.send_modify(|status| status.line = Line::Connected(hello.name.clone()));
+                welcome();
+            }
             for answer in answers {
                 say(outgoing, &answer).await?;
             }
@@ -249,8 +255,6 @@ impl Keeper {
                 None => break,
             }
         }
-        let name = gateway.name.clone();
-        self.status.send_modify(|status| status.line = Line::Connected(name));
         Ok(())
     }
 
