@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
+use crate::auth::Access;
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Sync};
@@ -39,6 +40,7 @@ const LAST_WORK: Duration = Duration::from_secs(2);
 pub fn serve(config: &Config) -> Result<(), Failure> {
     allow_descriptors();
     let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
+    let access = access(config)?;
     let folders = folders(config)?;
     let data = data_folder(config)?;
     let index = open_index(&data, config.store.sync)?;
@@ -51,7 +53,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         let started = Sources::start(Arc::clone(&index), &data, &config.store, Clock::default()).await;
         let sources = started.map_err(|error| Failure::new(error.to_string()))?;
-        let found = Found { folders, index: Arc::clone(&index), sources: Arc::new(sources) };
+        let found = Found { access, folders, index: Arc::clone(&index), sources: Arc::new(sources) };
         let ended = run(config, found, listener, address).await;
         ended.map_err(|error| Failure::new(format!("serving: {error}")))
     });
@@ -62,12 +64,15 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
 
 /// What is there before anything runs.
 struct Found {
+    access: Access,
     folders: Vec<PathBuf>,
     index: Arc<Index>,
     sources: Arc<Sources>,
 }
 
 async fn run(config: &Config, found: Found, listener: TcpListener, address: SocketAddr) -> io::Result<()> {
+    // Whoever finds that the gateway listens may ask it to end.
+    let asked = task::asked_to_end()?;
     let tasks = Tasks::default();
     let gateway = build(config, found, &tasks).await.map_err(io::Error::other)?;
     let ingest = Arc::clone(&gateway.ingest);
@@ -85,7 +90,14 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     );
     tasks.spawn_until_stop(arrivals.run());
     tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
-    let limits = Limits { connections: config.http.connections, patience: config.http.patience.0 };
+    let limits = Limits {
+        connections: config.http.connections,
+        patience: config.http.patience.0,
+        stall: config.http.stall.0,
+        rate: config.http.rate,
+        burst: config.http.burst,
+        proxied: config.http.proxied,
+    };
     let served = (Arc::clone(&gateway), tasks.clone());
     tasks.spawn(async move {
         let (gateway, tasks) = served;
@@ -96,8 +108,6 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     });
     // However it ends: the word goes out.
     let _ = tokio::time::timeout(FIRST_LOOK, gateway.ingest.ready()).await;
-    // Whoever reads that the gateway listens may ask it to end.
-    let asked = task::asked_to_end()?;
     announce(address)?;
     info!(%address, folders = gateway.folders.len(), "gateway started");
     tokio::select! {
@@ -116,7 +126,7 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
 }
 
 async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gateway>, index::Error> {
-    let Found { folders, index, sources } = found;
+    let Found { access, folders, index, sources } = found;
     let patience = config.http.wait.0;
     let options = Options { target: config.target.0 };
     let stale = Arc::default();
@@ -175,6 +185,7 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         index,
         sources,
         events,
+        access,
         streams: Streams::new(config.http.streams, tasks.stop_token().clone()),
         patience,
         folders,
@@ -198,6 +209,18 @@ fn announce(address: SocketAddr) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Who may do what. A gateway that lets everybody do everything is for this machine alone, unless somebody means it.
+fn access(config: &Config) -> Result<Access, Failure> {
+    let (access, address) = (Access::new(&config.auth), config.listen.0);
+    if access.is_open() && !address.ip().to_canonical().is_loopback() && !config.auth.insecure {
+        let what = format!("listening on {address}: whoever reaches it could watch, send and delete films");
+        return Err(Failure::new(what).hint(
+            "set tokens in [auth] of the file of --config, or say --insecure where everybody may do everything",
+        ));
+    }
+    Ok(access)
 }
 
 /// The folders to serve, canonical, each once.

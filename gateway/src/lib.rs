@@ -1,10 +1,11 @@
 //! The Segue gateway: folders of films in, CMAF over HTTP out; and its command line.
 //!
-//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`, [`mapped`]; [`index`], [`store`]; [`cache`], [`source`],
+//! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`, [`mapped`], [`auth`]; [`index`], [`store`]; [`cache`], [`source`],
 //! [`events`], [`peer`]; the services [`ingest`] and [`playback`], which meet only through the index; the drivers [`http`] and
 //! [`cli`]; [`app`], which builds them all.
 
 pub mod app;
+pub mod auth;
 pub mod cache;
 pub mod cli;
 pub mod clock;

@@ -2,11 +2,13 @@
 //!
 //! The program is the one that `SEGUE_BIN` names, else the `segue` beside this test's own build. `make test` builds it first.
 
+mod auth;
 mod browser;
 mod cli;
 mod edits;
 mod events;
 mod layers;
+mod limits;
 mod media;
 mod providers;
 mod real;

@@ -46,7 +46,7 @@ const SEGMENTER: House = House {
 const GATEWAY: House = House {
     name: "gateway",
     layers: &[
-        &["id", "title", "config", "clock", "task", "ranges", "mapped"],
+        &["id", "title", "config", "clock", "task", "ranges", "mapped", "auth"],
         &["index", "store"],
         &["cache", "source", "timeline", "events", "jobs", "peer"],
         &["ingest", "playback", "retention", "broadcast", "provider", "live", "chat", "audience", "stage"],

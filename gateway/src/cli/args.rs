@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::Failure;
-use crate::config::{self, Config, Listen, Size, Span};
+use crate::auth::Role;
+use crate::config::{self, Config, Listen, Secret, Size, Span};
 use crate::peer::Address;
 use crate::title::Type;
 
@@ -40,6 +41,8 @@ pub(super) enum Command {
     Upload(UploadArgs),
     /// Keep replicas for a gateway, and give them back when it wants them.
     Provider(ProviderArgs),
+    /// Sign an address, so that whoever has it may use it for a while.
+    Sign(SignArgs),
 }
 
 /// Cut films into segments and manifests on disk.
@@ -106,7 +109,7 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   segue serve ~/Videos                                   http://127.0.0.1:8080 lists and plays them
-  segue serve /films /series --listen 0.0.0.0:80         two folders, for the whole network
+  segue serve /films /series --listen 0.0.0.0:80         two folders, for the whole network: wants tokens, see the README
   segue serve --config /etc/segue.toml                   folders and limits from a file
 
 Settings come from defaults, then the file of --config, then SEGUE_* variables (SEGUE_CACHE_HOT=1GiB), then flags.
@@ -124,6 +127,9 @@ pub(super) struct ServeArgs {
     /// File with settings.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Let everybody who reaches the gateway do everything, although others than this machine reach it and there is no token.
+    #[arg(long)]
+    insecure: bool,
 }
 
 /// Send a film to a gateway. What its viewers wait for is sent first, so it plays, and seeks, from the first second on.
@@ -156,6 +162,23 @@ pub(super) struct UploadArgs {
     /// Number of an episode in its season.
     #[arg(long, value_name = "N")]
     pub(super) episode: Option<u32>,
+    #[command(flatten)]
+    pub(super) token: TokenArgs,
+}
+
+/// What lets do something on a gateway that wants a token for it.
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    /// Token for this, where the gateway wants one; better given in the variable, for others see command lines.
+    #[arg(long, value_name = "TOKEN", env = "SEGUE_TOKEN", hide_env_values = true)]
+    token: Option<Secret>,
+}
+
+impl TokenArgs {
+    /// The token, if there is one.
+    pub(super) fn get(&self) -> Option<&str> {
+        self.token.as_ref().and_then(|token| token.each().next())
+    }
 }
 
 impl ServeArgs {
@@ -170,6 +193,7 @@ impl ServeArgs {
         }
         config.listen = self.listen.map_or(config.listen, Listen);
         config.data = self.data.or(config.data);
+        config.auth.insecure |= self.insecure;
         Ok(config)
     }
 }
@@ -199,6 +223,8 @@ pub(super) struct ProviderArgs {
     /// File with the same settings.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenArgs,
 }
 
 impl ProviderArgs {
@@ -213,8 +239,33 @@ impl ProviderArgs {
             data: self.data.or(settings.data),
             max_size: self.max_size.unwrap_or(settings.max_size),
             id: self.id.or(settings.id),
+            token: self.token.token.unwrap_or(settings.token),
         })
     }
+}
+
+/// Sign an address, so that whoever has it may use it for a while.
+///
+/// Prints the address with a signature behind it. An address of a film, or of the page that plays it, is signed for the whole film;
+/// any other for itself and all below it. The secret is that of the gateway: `[auth] secret` of its settings.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue sign http://films.example/watch/24jrq3eq31rfx29b --config segue.toml
+  SEGUE_AUTH_SECRET=... segue sign http://films.example/v1/media/24jrq3eq31rfx29b/master.m3u8 --for 1day
+  segue sign http://films.example/v1/uploads --role upload --config segue.toml")]
+pub(super) struct SignArgs {
+    /// Address to sign.
+    #[arg(value_name = "URL")]
+    pub(super) address: String,
+    /// What it lets do: view, upload, broadcast, provider or admin.
+    #[arg(long, value_name = "ROLE", default_value = "view")]
+    pub(super) role: Role,
+    /// How long it holds.
+    #[arg(long = "for", value_name = "TIME", default_value = "1h")]
+    pub(super) span: Span,
+    /// File with the settings of the gateway.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {

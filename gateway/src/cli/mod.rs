@@ -10,6 +10,7 @@ mod probe;
 mod progress;
 mod provider;
 mod segment;
+mod sign;
 mod upload;
 mod verify;
 
@@ -30,6 +31,7 @@ pub fn run(serve: impl FnOnce(&Config) -> Result<(), Failure>) -> ExitCode {
         args::Command::Verify(args) => verify::run(&args),
         args::Command::Upload(args) => upload::run(&args),
         args::Command::Provider(args) => provider::run(args),
+        args::Command::Sign(args) => sign::run(&args),
         args::Command::Serve(args) => {
             args.config().and_then(|config| serve(&config).map(|()| ExitCode::SUCCESS))
         }

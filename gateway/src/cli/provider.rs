@@ -38,13 +38,13 @@ pub(super) fn run(args: ProviderArgs) -> Result<ExitCode, Failure> {
         return Err(failure.hint("an id has 1 to 64 letters, digits, dots, dashes and underscores"));
     }
     let depot = Depot::open(&folder(&settings)?, settings.max_size.0).map_err(of_depot)?;
-    let keeper = Keeper::new(depot, settings.id, Clock::default()).map_err(of_depot)?;
+    let keeper = Keeper::new(depot, settings.id.clone(), Clock::default()).map_err(of_depot)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("starting the runtime: {error}")))?;
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         let mut drawing = Box::pin(draw(keeper.status(), to.to_string()));
-        let mut running = Box::pin(keeper.run(&to, &stop));
+        let mut running = Box::pin(keeper.run(&to, settings.token.each().next(), &stop));
         let asked = async {
             match task::asked_to_end() {
                 Ok(asked) => asked.await,
@@ -65,6 +65,8 @@ pub(super) fn run(args: ProviderArgs) -> Result<ExitCode, Failure> {
         Err(Error::Depot(error)) => Err(of_depot(error)),
         Err(error @ Error::Refused(_)) => Err(Failure::new(error.to_string())
             .hint("another provider may have this id already: choose one with --id")),
+        Err(error @ Error::Token(_)) => Err(Failure::new(error.to_string())
+            .hint("say it with --token, in SEGUE_TOKEN, or in the file of --config")),
     }
 }
 

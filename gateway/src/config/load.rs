@@ -57,7 +57,7 @@ impl Config {
             // One at a time, so that a refusal names its variable.
             given.clone().try_into::<Self>().map_err(|error| Error::Variable {
                 name: variable,
-                value,
+                value: if is_secret(&path) { "...".to_owned() } else { value },
                 reason: first_line(&error),
             })?;
         }
@@ -81,6 +81,11 @@ pub(super) fn file<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let wrong =
         |error: toml::de::Error| Error::File { path: path.to_owned(), reason: on_line(&error, &text) };
     toml::from_str(&text).map_err(wrong)
+}
+
+/// Whether a setting is shown to nobody.
+fn is_secret(path: &[String]) -> bool {
+    matches!(path, [room, name] if room == "auth" && name != "insecure")
 }
 
 fn on_line(error: &toml::de::Error, text: &str) -> String {
@@ -127,7 +132,10 @@ fn put(table: &mut Table, path: &[String], text: &str) {
         ("folders", _) => {
             Value::Array(text.split(':').map(|folder| Value::String(folder.to_owned())).collect())
         }
+        // A token is text, whatever it is made of.
+        _ if is_secret(path) => Value::String(text.to_owned()),
         (_, Ok(number)) => Value::Integer(number),
+        _ if matches!(text, "true" | "false") => Value::Boolean(text == "true"),
         _ => Value::String(text.to_owned()),
     };
     table.insert(last.clone(), value);
@@ -171,6 +179,17 @@ mod tests {
     fn a_variable_that_holds_no_value_is_named() {
         let told = load(None, &[("SEGUE_HTTP_PATIENCE", "soon")]).unwrap_err().to_string();
         assert!(told.contains("SEGUE_HTTP_PATIENCE=soon"), "{told}");
+    }
+
+    #[test]
+    fn tokens_are_text_and_switches_are_true_or_false() {
+        let config =
+            load(None, &[("SEGUE_AUTH_UPLOAD", "0123456789012345"), ("SEGUE_AUTH_INSECURE", "true")])
+                .unwrap();
+        assert_eq!(config.auth.upload.each().collect::<Vec<_>>(), ["0123456789012345"]);
+        assert!(config.auth.insecure);
+        let told = load(None, &[("SEGUE_AUTH_UPLOAD", "short")]).unwrap_err().to_string();
+        assert!(told.contains("SEGUE_AUTH_UPLOAD=...") && !told.contains("short:"), "{told}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod load;
 mod provider;
+mod secret;
 mod size;
 mod span;
 
@@ -17,6 +18,7 @@ use crate::title::Type;
 pub use load::Error;
 pub use provider::{Provider, provider_sample};
 
+pub use secret::{NotASecret, Secret};
 pub use size::Size;
 pub use span::Span;
 
@@ -45,7 +47,9 @@ pub struct Config {
     pub upload: Upload,
     /// Looking for films.
     pub watch: Watch,
-    /// Connections.
+    /// Who may do what.
+    pub auth: Auth,
+    /// Connections, and what one client may take.
     pub http: Http,
 }
 
@@ -127,6 +131,26 @@ pub struct Watch {
     pub rescan: Span,
 }
 
+/// Tokens that let do something. With none at all everybody may do everything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// Watching; everybody may, unless there is one.
+    pub view: Secret,
+    /// Sending films.
+    pub upload: Secret,
+    /// Offering films.
+    pub broadcast: Secret,
+    /// Keeping replicas.
+    pub provider: Secret,
+    /// Everything.
+    pub admin: Secret,
+    /// What addresses are signed with.
+    pub secret: Secret,
+    /// Whether a gateway without tokens may listen where others reach it.
+    pub insecure: bool,
+}
+
 /// Limits of connections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -137,6 +161,15 @@ pub struct Http {
     pub streams: usize,
     /// How long a client may take to send a request's head, and a connection may idle between requests.
     pub patience: Span,
+    /// How long a client may neither send what it began to send nor take what it asked for.
+    pub stall: Span,
+    /// Requests a second that one address may make, besides those for segments and those that send bytes; 0 is any number. Addresses
+    /// of this machine may make any number.
+    pub rate: u32,
+    /// Requests that it may make at once before that counts.
+    pub burst: u32,
+    /// Whether the gateway stands behind a proxy that tells in `X-Forwarded-For` whose request it is.
+    pub proxied: bool,
     /// How long a request waits for bytes that are still elsewhere.
     pub wait: Span,
     /// How long requests may take to end when the gateway stops.
@@ -156,6 +189,7 @@ impl Default for Config {
             retention: Retention::default(),
             upload: Upload::default(),
             watch: Watch::default(),
+            auth: Auth::default(),
             http: Http::default(),
         }
     }
@@ -224,6 +258,10 @@ impl Default for Http {
             connections: 10_000,
             streams: 1000,
             patience: Span(Duration::from_secs(60)),
+            stall: Span(Duration::from_secs(60)),
+            rate: 100,
+            burst: 1000,
+            proxied: false,
             wait: Span(Duration::from_secs(10)),
             shutdown: Span(Duration::from_secs(10)),
         }

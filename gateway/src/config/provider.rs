@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Size};
+use super::{Error, Secret, Size};
 
 /// Settings of `segue provider`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,11 +21,13 @@ pub struct Provider {
     /// What the provider is called; `None` for a name that it gives itself once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// What lets it in; empty if the gateway wants no token.
+    pub token: Secret,
 }
 
 impl Default for Provider {
     fn default() -> Self {
-        Self { to: None, data: None, max_size: Size(10 << 30), id: None }
+        Self { to: None, data: None, max_size: Size(10 << 30), id: None, token: Secret::default() }
     }
 }
 

@@ -21,7 +21,7 @@ use super::uploads::tus;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 /// What scripts of other origins may see besides what they always may.
-const EXPOSED: &str = "accept-ranges, content-length, content-range, etag, location, server-timing, tus-checksum-algorithm, \
+const EXPOSED: &str = "accept-ranges, content-length, content-range, etag, location, retry-after, server-timing, tus-checksum-algorithm, \
                        tus-extension, tus-max-size, tus-resumable, tus-version, upload-concat, upload-defer-length, \
                        upload-expires, upload-length, upload-metadata, upload-offset, x-request-id";
 /// What they may send.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -18,6 +18,8 @@ pub(super) struct Problem {
     kind: Kind,
     detail: Option<String>,
     numbers: BTreeMap<&'static str, u64>,
+    /// Seconds after which asking again may help.
+    after: Option<u64>,
     log: Option<String>,
 }
 
@@ -82,7 +84,7 @@ pub(super) enum Kind {
     NotAFilm,
     /// The body broke off.
     BrokeOff,
-    /// The client sends nothing.
+    /// The body is too slow in coming.
     TooSlow,
     /// Another request goes on with the upload.
     TakenOver,
@@ -100,6 +102,24 @@ pub(super) enum Kind {
     ShareFull,
     /// The disk is full.
     DiskFull,
+    /// Somebody has to say who they are.
+    NoToken,
+    /// Nobody gave out this token.
+    WrongToken,
+    /// The address was not signed by us, or for another.
+    WrongSignature,
+    /// The address was signed for a time that is over.
+    SignatureExpired,
+    /// The token is for something else.
+    WrongRole,
+    /// A page of another site asks a gateway that asks nobody who they are.
+    OtherSite,
+    /// The client asks too often.
+    TooMany,
+    /// The address is too long.
+    LongAddress,
+    /// The headers are too large.
+    LargeHeaders,
     /// The gateway stops.
     Ending,
     /// The gateway's own fault.
@@ -189,9 +209,11 @@ impl Kind {
             Self::BrokeOff => {
                 (StatusCode::BAD_REQUEST, "broke_off", "The body broke off; what came of it is kept")
             }
-            Self::TooSlow => {
-                (StatusCode::REQUEST_TIMEOUT, "too_slow", "Nothing came; what came before is kept")
-            }
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "The body was too slow in coming; what came before is kept",
+            ),
             Self::TakenOver => {
                 (StatusCode::CONFLICT, "taken_over", "Another request goes on with this upload")
             }
@@ -210,10 +232,49 @@ impl Kind {
                 (StatusCode::INSUFFICIENT_STORAGE, "share_full", "This is more than one broadcaster may take")
             }
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full", "The disk is full"),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "token_wanted", "A token is wanted here"),
+            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong_token", "Nobody gave out this token"),
+            Self::WrongSignature => {
+                (StatusCode::UNAUTHORIZED, "wrong_signature", "The address is not signed for this")
+            }
+            Self::SignatureExpired => (
+                StatusCode::UNAUTHORIZED,
+                "signature_expired",
+                "The time is over that the address was signed for",
+            ),
+            Self::WrongRole => (StatusCode::FORBIDDEN, "wrong_role", "The token is for something else"),
+            Self::OtherSite => (
+                StatusCode::FORBIDDEN,
+                "other_site",
+                "Pages of other sites may only read from a gateway without tokens",
+            ),
+            Self::TooMany => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests; slow down")
+            }
+            Self::LongAddress => (StatusCode::URI_TOO_LONG, "address_too_long", "The address is too long"),
+            Self::LargeHeaders => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                "The headers are too large",
+            ),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway")
             }
+        }
+    }
+}
+
+impl Kind {
+    /// What a client is told of how to say who it is (RFC 6750 3).
+    fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => Some("Bearer realm=\"segue\""),
+            Self::WrongToken | Self::WrongSignature | Self::SignatureExpired => {
+                Some("Bearer realm=\"segue\", error=\"invalid_token\"")
+            }
+            Self::WrongRole => Some("Bearer realm=\"segue\", error=\"insufficient_scope\""),
+            _ => None,
         }
     }
 }
@@ -238,7 +299,7 @@ struct Body<'a> {
 impl Problem {
     /// With nothing to add to its title.
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, detail: None, numbers: BTreeMap::new(), log: None }
+        Self { kind, detail: None, numbers: BTreeMap::new(), after: None, log: None }
     }
 
     /// With more, for the client.
@@ -250,6 +311,11 @@ impl Problem {
     pub(super) fn number(mut self, name: &'static str, value: u64) -> Self {
         self.numbers.insert(name, value);
         self
+    }
+
+    /// With the seconds after which asking again may help.
+    pub(super) fn after(self, seconds: u64) -> Self {
+        Self { after: Some(seconds), ..self }.number("retryAfter", seconds)
     }
 
     /// With what only the log is told.
@@ -275,8 +341,12 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // What is not there now may come, and a cache may keep a 404 or 410 that says nothing.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let soon = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        if let Some(seconds) = self.after.or(soon) {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.kind.challenge() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if self.kind == Kind::Version {
             uploads::tus::tell_version(headers);

@@ -8,6 +8,7 @@ mod around;
 mod conditional;
 mod error;
 mod events;
+mod gate;
 mod health;
 mod media;
 mod metrics;
@@ -21,6 +22,7 @@ mod player;
 mod providers;
 mod range;
 mod server;
+mod socket;
 mod sse;
 mod storage;
 mod straight;
@@ -35,8 +37,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 
+use crate::auth::Access;
 use crate::events::Events;
 use crate::index::Index;
 use crate::ingest::{Folders, Uploads};
@@ -74,6 +78,8 @@ pub struct Gateway {
     pub events: Arc<Events>,
     /// Streams of events that are open.
     pub streams: Streams,
+    /// Who may do what.
+    pub access: Access,
     /// How long a request waits for bytes that are still elsewhere.
     pub patience: Duration,
     /// The folders that are served, canonical.
@@ -122,5 +128,15 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/uploads/{id}/wants", get(uploads::wants::wants))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
+        // The gate bounds bodies, each address's by its own measure.
+        .layer(DefaultBodyLimit::disable())
         .with_state(gateway)
+}
+
+/// Every route there is, as it is written above.
+#[cfg(test)]
+fn routes() -> impl Iterator<Item = String> {
+    let texts = include_str!("mod.rs").split(".route(").skip(1);
+    let paths = texts.filter_map(|text| text.trim_start().strip_prefix('"')?.split('"').next());
+    paths.filter(|path| path.starts_with('/')).map(str::to_owned)
 }

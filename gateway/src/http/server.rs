@@ -7,12 +7,11 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -26,7 +25,9 @@ use tower_service::Service;
 use tracing::{debug, warn};
 
 use super::around::{Around, preflight};
+use super::gate::{Caller, Gate};
 use super::outgoing::Outgoing;
+use super::socket::Patient;
 use super::straight::straight;
 use super::uploads::tus;
 use super::wire::NARROW;
@@ -47,6 +48,14 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take to send a request's head, and a connection may idle.
     pub patience: Duration,
+    /// How long a client may neither send what it began to send nor take what it asked for.
+    pub stall: Duration,
+    /// Requests a second of one client; 0 is any number.
+    pub rate: u32,
+    /// Requests of one client at once.
+    pub burst: u32,
+    /// Whether a proxy tells whose requests they are.
+    pub proxied: bool,
 }
 
 /// Opens a listening socket.
@@ -80,7 +89,12 @@ pub async fn serve(
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let router = router(Arc::clone(&gateway));
+    let desk = Arc::new(Desk {
+        gate: Gate::new(&limits, listener.local_addr()?.ip().is_loopback()),
+        router: router(Arc::clone(&gateway)),
+        gateway,
+        limits,
+    });
     loop {
         let accepted = async {
             let place = Arc::clone(&room).acquire_owned().await;
@@ -91,9 +105,8 @@ pub async fn serve(
             () = tasks.stopping() => return Ok(()),
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection =
-                    connection(stream, router.clone(), Arc::clone(&gateway), limits.patience, tasks.clone());
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer.ip(), Arc::clone(&desk), tasks.clone());
                 tasks.spawn(async move {
                     connection.await;
                     drop(place);
@@ -107,22 +120,27 @@ pub async fn serve(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// What every connection needs.
+struct Desk {
+    gate: Gate,
     router: axum::Router,
     gateway: Arc<Gateway>,
-    patience: Duration,
-    tasks: Tasks,
-) {
+    limits: Limits,
+}
+
+async fn connection(stream: TcpStream, address: IpAddr, desk: Arc<Desk>, tasks: Tasks) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "packets may be delayed");
     }
+    let caller = Caller { address, unread: Arc::default() };
+    let Limits { patience, stall, .. } = desk.limits;
+    let socket = Patient::new(Wire::new(stream), stall, Arc::clone(&caller.unread));
     // In memory of its own, which is given back with the answer: a connection that idles needs none.
-    let service = service_fn(move |request| Box::pin(handle(router.clone(), Arc::clone(&gateway), request)));
+    let service = service_fn(move |request| Box::pin(handle(Arc::clone(&desk), caller.clone(), request)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEAD);
     // Made where it stays: a second place for it would be kept as long as the connection is.
-    let mut connection = pin!(builder.serve_connection(Wire::new(stream), service).with_upgrades());
+    let mut connection = pin!(builder.serve_connection(socket, service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = tasks.stopping() => {
@@ -136,18 +154,38 @@ async fn connection(
 }
 
 async fn handle(
-    mut router: axum::Router,
-    gateway: Arc<Gateway>,
+    desk: Arc<Desk>,
+    caller: Caller,
     mut request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, Infallible> {
     tus::mean_method(&mut request);
     let around = Around::before(&request);
-    let response = match straight(&gateway, &request).await {
-        Some(response) => response,
-        None => match preflight(&request, &gateway) {
-            Some(response) => response.map(Outgoing::Routed),
-            None => router.call(request.map(Body::new)).await?.map(Outgoing::Routed),
-        },
+    let response = match preflight(&request, &desk.gateway) {
+        Some(response) => response.map(Outgoing::Routed),
+        None => gated(&desk, &caller, request).await?,
     };
-    Ok(around.after(response, &gateway.counts))
+    Ok(around.after(response, &desk.gateway.counts))
+}
+
+/// The answer to a request that has to be let through first, whichever way it goes then.
+async fn gated(
+    desk: &Desk,
+    caller: &Caller,
+    mut request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let admitted = match desk.gate.admit(&mut request, &desk.gateway, caller) {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(refused.map(Outgoing::Routed)),
+    };
+    if admitted.is_plain()
+        && let Some(response) = straight(&desk.gateway, &request).await
+    {
+        return Ok(response);
+    }
+    let (request, after) = match desk.gate.bounded(request, admitted, caller) {
+        Ok(bounded) => bounded,
+        Err(refused) => return Ok(refused.map(Outgoing::Routed)),
+    };
+    let answered = desk.router.clone().call(request).await?;
+    Ok(after.answer(answered).await.map(Outgoing::Routed))
 }

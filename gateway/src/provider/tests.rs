@@ -364,7 +364,7 @@ async fn a_provider_ends_for_good_only_when_it_will_never_be_wanted() {
     let keeper = Keeper::new(depot, None, Clock::default()).unwrap();
     let nowhere = "http://127.0.0.1:1".parse().unwrap();
     let mut status = keeper.status();
-    let running = keeper.run(&nowhere, &stop);
+    let running = keeper.run(&nowhere, None, &stop);
     let stopped = async {
         status.wait_for(|status| matches!(status.line, super::keeper::Line::Lost(_))).await.unwrap();
         stop.cancel();

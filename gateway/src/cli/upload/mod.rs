@@ -39,7 +39,7 @@ pub(super) fn run(args: &UploadArgs) -> Result<ExitCode, Failure> {
     let runtime = runtime.map_err(|error| Failure::new(format!("starting the runtime: {error}")))?;
     let done = runtime.block_on(async {
         tokio::select! {
-            sent = upload(film, args.to.clone()) => sent,
+            sent = upload(film, args) => sent,
             _ = tokio::signal::ctrl_c() => Err(Failure::new("stopped").hint(GO_ON)),
         }
     });
@@ -48,11 +48,12 @@ pub(super) fn run(args: &UploadArgs) -> Result<ExitCode, Failure> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn upload(film: Film, address: Address) -> Result<(), Failure> {
-    let gateway = Gateway(Client::new(address.clone()));
+async fn upload(film: Film, args: &UploadArgs) -> Result<(), Failure> {
+    let address = &args.to;
+    let gateway = Gateway(Client::with_token(address.clone(), args.token.get()));
     let upload = again(|| gateway.create(&film)).await?;
     let bars = Bars::default();
-    let said = send::send(&gateway, &film, upload, &bars, |media| watch(&address, media)).await?;
+    let said = send::send(&gateway, &film, upload, &bars, |media| watch(address, media)).await?;
     if !film.unchanged() {
         return Err(Failure::new("the file was changed while it was sent; what was sent may be neither")
             .hint("run the same command again: it is another film now"));

@@ -70,6 +70,9 @@ pub enum Error {
     /// The gateway will never want it.
     #[error("the gateway refuses this provider: {}", .0.detail)]
     Refused(Refusal),
+    /// The gateway wants a token, or another.
+    #[error("the gateway wants a token for providers ({0})")]
+    Token(u16),
 }
 
 /// Why a connection ended.
@@ -142,15 +145,23 @@ impl Keeper {
     ///
     /// # Errors
     /// When the database can't be used, or the gateway will never want this provider.
-    pub async fn run(&self, to: &Address, stop: &CancellationToken) -> Result<(), Error> {
+    pub async fn run(
+        &self,
+        to: &Address,
+        token: Option<&str>,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
         let mut backoff = Backoff::new(FIRST, LONGEST);
         loop {
             let ended = stop.run_until_cancelled(async {
-                match line::connect(to).await {
+                match line::connect(to, token).await {
                     Ok((incoming, outgoing)) => {
                         self.serve(incoming, outgoing, &mut || backoff = Backoff::new(FIRST, LONGEST)).await
                     }
-                    Err(error) => End::Lost(error.to_string()),
+                    Err(error) => match line::denied(&error) {
+                        Some(status) => End::Fatal(Error::Token(status)),
+                        None => End::Lost(error.to_string()),
+                    },
                 }
             });
             let why = match ended.await {
