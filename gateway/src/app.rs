@@ -26,6 +26,7 @@ use crate::provider::Providers;
 use crate::retention::Retention;
 use crate::source::Sources;
 use crate::task::{self, Tasks};
+use crate::webhook::Webhooks;
 
 /// How long the first look at the folders may hold back the word that the gateway listens. Most folders take far less, and whoever
 /// opens the page at that word sees films.
@@ -90,6 +91,9 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     );
     tasks.spawn_until_stop(arrivals.run());
     tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
+    let (index, events) = (Arc::clone(&gateway.index), Arc::clone(&gateway.events));
+    let webhooks = Webhooks::new(&config.webhook, index, events, Clock::default());
+    tasks.spawn_until_stop(webhooks.map_err(io::Error::other)?.run(tasks.clone()));
     let limits = Limits {
         connections: config.http.connections,
         patience: config.http.patience.0,

@@ -25,3 +25,4 @@ pub mod source;
 pub mod store;
 pub mod task;
 pub mod title;
+pub mod webhook;

@@ -18,6 +18,7 @@ mod store;
 mod titles;
 mod uploads;
 mod versions;
+mod webhooks;
 
 mod faults;
 mod fixtures;

@@ -6,6 +6,7 @@ mod provider;
 mod secret;
 mod size;
 mod span;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use provider::{Provider, provider_sample};
 pub use secret::{NotASecret, Secret};
 pub use size::Size;
 pub use span::Span;
+pub use webhook::{Occasion, Webhook};
 
 /// Settings of `segue serve`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,9 @@ pub struct Config {
     pub auth: Auth,
     /// Connections, and what one client may take.
     pub http: Http,
+    /// Who is told what happens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhook: Vec<Webhook>,
 }
 
 /// Memory that may be used.
@@ -191,6 +196,7 @@ impl Default for Config {
             watch: Watch::default(),
             auth: Auth::default(),
             http: Http::default(),
+            webhook: Vec::new(),
         }
     }
 }

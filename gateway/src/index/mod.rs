@@ -7,6 +7,7 @@
 //! folder that is seen for the first time) goes to disk in one transaction.
 
 mod chunks;
+mod deliveries;
 mod depot;
 mod media;
 mod reader;
@@ -30,6 +31,7 @@ use crate::config::Sync;
 use crate::id::{Identity, MediaId, UploadId};
 
 pub use chunks::{Chunk, Extent};
+pub use deliveries::Delivery;
 pub use depot::{Deposit, Deposited, Depot, DepotError, Held, Kept, SMALLEST};
 pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
@@ -277,6 +279,31 @@ impl Index {
     /// Takes an upload out; its medium stays.
     pub async fn remove_upload(&self, id: UploadId) -> Result<(), Error> {
         self.writer.write(move |connection| uploads::remove(connection, id)).await
+    }
+
+    /// Puts a message in that is to be delivered, unless one about the same still waits.
+    pub async fn put_delivery(&self, delivery: Delivery) -> Result<(), Error> {
+        self.writer.write(move |connection| deliveries::put(connection, &delivery)).await
+    }
+
+    /// The message for this receiver that is due first, now or later.
+    pub async fn next_delivery(&self, receiver: String) -> Result<Option<Delivery>, Error> {
+        self.readers.read(move |connection| deliveries::next(connection, &receiver)).await
+    }
+
+    /// Tries a message again later.
+    pub async fn postpone_delivery(&self, number: i64, due: Moment) -> Result<(), Error> {
+        self.writer.write(move |connection| deliveries::postpone(connection, number, due)).await
+    }
+
+    /// Takes out a message that is delivered, or given up.
+    pub async fn remove_delivery(&self, number: i64) -> Result<(), Error> {
+        self.writer.write(move |connection| deliveries::remove(connection, number)).await
+    }
+
+    /// Takes out the messages of everybody but these receivers.
+    pub async fn keep_deliveries_only(&self, receivers: Vec<String>) -> Result<(), Error> {
+        self.writer.write(move |connection| deliveries::keep_only(connection, &receivers)).await
     }
 
     /// A provider; `None` if none of this id ever came.

@@ -11,7 +11,7 @@ use crate::config::Sync;
 const JOURNAL_PAGES: i64 = 256;
 
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
@@ -136,6 +136,20 @@ const STEPS: [&str; 4] = [
         FOREIGN KEY (media, number) REFERENCES sums (media, number) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX replicas_by_provider ON replicas (provider, media);
+",
+    // What receivers are still to be told.
+    "
+    CREATE TABLE deliveries (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        receiver TEXT NOT NULL,
+        about TEXT NOT NULL,
+        body TEXT NOT NULL,
+        made INTEGER NOT NULL,
+        tries INTEGER NOT NULL,
+        due INTEGER NOT NULL,
+        UNIQUE (receiver, about)
+    ) STRICT;
+    CREATE INDEX deliveries_by_due ON deliveries (receiver, due);
 ",
 ];
 
