@@ -40,6 +40,8 @@ pub(super) struct Shown {
     here: Vec<[u64; 2]>,
     /// Bytes that are wanted, the most urgent first; at most 64 ranges.
     wants: Vec<[u64; 2]>,
+    /// How many of them somebody waits for; the others are the rest, in order.
+    urgent: usize,
     /// What it becomes; null for a part of another.
     #[schema(value_type = Option<String>)]
     media: Option<MediaId>,
@@ -58,6 +60,7 @@ impl From<&Status> for Shown {
             length: status.length,
             here: pairs(status.here.iter()),
             wants: pairs(status.wants.iter().copied()),
+            urgent: status.urgent,
             media: (!status.partial).then_some(status.media),
             expires: rfc3339(status.expires),
             error: status.error.clone(),

@@ -128,6 +128,8 @@ pub struct Status {
     pub here: Ranges,
     /// What is wanted next, the most urgent first.
     pub wants: Vec<ByteRange>,
+    /// How many of these somebody waits for; the others are the rest.
+    pub urgent: usize,
     /// When it expires if nobody goes on with it.
     pub expires: Moment,
     /// What the client said of it.
@@ -547,13 +549,15 @@ impl Uploads {
     async fn told(&self, live: &Live) -> Result<Status, Error> {
         let row = live.row().clone();
         let media = self.ground.index.media(row.media).await?.ok_or(Error::NoUpload)?;
+        let Wants { ranges: wants, urgent, .. } = wants::wants(live, media.state);
         Ok(Status {
             id: row.id,
             media: row.media,
             state: media.state,
             length: live.source.length(),
             here: live.source.kept(),
-            wants: wants::wants(live, media.state).ranges,
+            wants,
+            urgent,
             expires: live.used().after(self.ground.expire),
             metadata: row.metadata,
             partial: row.partial,
