@@ -14,11 +14,13 @@ const LAYERS = `
   engine
   worker player
   tracks index element
+  upload/pieces upload/bay upload/upload
 `;
 
 const ranks = LAYERS.trim().split(/\s+/);
 const SOURCE = new URL("../src/", import.meta.url);
-const modules = readdirSync(SOURCE)
+const modules = readdirSync(SOURCE, { recursive: true })
+  .map((name) => String(name).replaceAll("\\", "/"))
   .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && name !== "examples.ts")
   .map((name) => name.slice(0, -3));
 
@@ -30,8 +32,8 @@ describe("modules", () => {
 
   it.each(modules)("import downwards only: %s", (name) => {
     const text = readFileSync(new URL(`${name}.ts`, SOURCE), "utf8");
-    const imports = [...text.matchAll(/(?:from |import\()"\.\/([\w-]+)\.js"/g)].map(
-      (match) => match[1] ?? "",
+    const imports = [...text.matchAll(/(?:from |import\()"(\.[\w./-]+)\.js"/g)].map(([, path = ""]) =>
+      new URL(path, `file:///${name}`).pathname.slice(1),
     );
     expect(imports.filter((imported) => ranks.indexOf(imported) >= ranks.indexOf(name))).toEqual([]);
   });
