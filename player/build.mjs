@@ -39,7 +39,7 @@ if (!process.argv.includes("--no-types")) {
 }
 
 // Pages load what has its hash in its name, so that browsers need not ask again; their HTML is the list of the names.
-const pages = ["home", "watch"];
+const pages = ["home", "upload", "watch"];
 const { metafile } = await build({
   ...common,
   entryPoints: pages.flatMap((page) => [`pages/${page}.ts`, `pages/${page}.css`]),

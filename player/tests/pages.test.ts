@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 
+import { left, Rate, size } from "../pages/amounts.js";
+import { fingerprint } from "../pages/chosen.js";
 import { Memory } from "../pages/memory.js";
+import { PendingUploads } from "../pages/pending.js";
+import { words } from "../pages/refused.js";
 import { type Film, shortcut, SHORTCUTS, type Stage } from "../pages/shortcuts.js";
+import { stripes } from "../pages/stripes.js";
 import { clock, place, placeText } from "../pages/time.js";
 import { gradient, here } from "../pages/track.js";
 import { trouble } from "../pages/trouble.js";
 import type { Manifest, Rendition } from "../src/manifest.js";
+import { Refusal } from "../src/upload/bay.js";
 import { audioLabel } from "../src/tracks.js";
 
 describe("places in a film", () => {
@@ -248,4 +254,90 @@ describe("what goes wrong", () => {
       expect(words.do).not.toBe("");
     },
   );
+});
+
+describe("why an upload does not go on", () => {
+  it.each(["gone", "silent", "later", "unreadable", "refused"] as const)(
+    "has words and a way out: %s",
+    (code) => {
+      const said = words(new Refusal(code, "the disk is on fire"));
+      expect(said.what).not.toBe("");
+      expect(said.do).not.toBe("");
+      expect(said.way).not.toBe("none");
+    },
+  );
+
+  it("is said with its numbers, where there are some", () => {
+    const numbers = { needed: 4.1e9, free: 1.2e9 };
+    expect(words(new Refusal("refused", "", { kind: "no_space", numbers })).what).toBe(
+      "There is no room for it now: it needs 4.1 GB, free are 1.2 GB.",
+    );
+    expect(words(new Refusal("refused", "", { kind: "too_large" })).what).toContain("stored there.");
+  });
+});
+
+describe("amounts", () => {
+  it("are as people say them", () => {
+    expect([0, 812, 999.6, 4.2e6, 9.96e6, 37e9].map(size)).toEqual([
+      "0 bytes",
+      "812 bytes",
+      "1.0 kB",
+      "4.2 MB",
+      "10 MB",
+      "37 GB",
+    ]);
+    expect([1, 52, 58, 200, 7800].map(left)).toEqual([
+      "5 s left",
+      "55 s left",
+      "1 min left",
+      "3 min left",
+      "2 h 10 min left",
+    ]);
+  });
+
+  it("have a rate once there was time to see one", () => {
+    const rate = new Rate();
+    expect([rate.at(0, 0), rate.at(500, 400), rate.at(2000, 4000), rate.at(4000, 4000)]).toEqual([
+      0, 0, 2000, 1000,
+    ]);
+    rate.reset();
+    expect(rate.at(5000, 9000)).toBe(0);
+  });
+});
+
+describe("the bar of an upload", () => {
+  it("shows what is there, what is leaving, and what is to go", () => {
+    expect(stripes([[0, 25]], [[50, 75]], 100)).toBe(
+      "linear-gradient(to right, var(--accent) 0.000% 25.000%, var(--line) 25.000% 50.000%, " +
+        "var(--leaving) 50.000% 75.000%, var(--line) 75.000% 100.000%)",
+    );
+  });
+});
+
+describe("a file that was begun", () => {
+  const film = (change = -1, length = 300_000): Blob =>
+    new Blob([Uint8Array.from({ length }, (_, at) => (at === change ? 1 : (at * 7) % 251))]);
+
+  it("is known again, and told from one with another beginning, middle, end or length", async () => {
+    const print = await fingerprint(film());
+    expect(await fingerprint(film())).toBe(print);
+    const others = [film(0), film(150_000), film(299_999), film(-1, 300_001)];
+    for (const other of others) expect(await fingerprint(other)).not.toBe(print);
+  });
+
+  it("is remembered, as far as what was written is that", () => {
+    const kept = storage();
+    const begun = { address: "/v1/uploads/u1", name: "a.mp4", size: 5, print: "1-2" };
+    const pending = new PendingUploads(() => kept);
+    pending.keep(begun);
+    pending.keep(begun);
+    expect(new PendingUploads(() => kept).all).toEqual([begun]);
+    kept.setItem("segue.uploads", JSON.stringify([begun, { address: 5 }, null]));
+    expect(pending.all).toEqual([begun]);
+    pending.forget(begun.address);
+    expect(pending.all).toEqual([]);
+    const full = new PendingUploads(() => storage(0));
+    full.keep(begun);
+    expect(full.all).toEqual([]);
+  });
 });

@@ -94,6 +94,7 @@ fn router(gateway: Shared) -> Router {
     Router::new()
         .route("/", get(pages::home))
         .route("/watch/{id}", get(pages::watch))
+        .route("/upload", get(pages::upload))
         .route("/docs", get(pages::docs))
         .route("/assets/{name}", get(pages::asset))
         .route("/player/{*path}", get(player::file))

@@ -42,6 +42,7 @@ use super::{
         providers::socket,
         pages::home,
         pages::watch,
+        pages::upload,
         player::file,
         health::live,
         health::ready,

@@ -49,6 +49,7 @@ impl Page {
 
 static HOME: LazyLock<Option<Page>> = LazyLock::new(|| Page::of("home.html"));
 static WATCH: LazyLock<Option<Page>> = LazyLock::new(|| Page::of("watch.html"));
+static UPLOAD: LazyLock<Option<Page>> = LazyLock::new(|| Page::of("upload.html"));
 
 /// The list of films.
 #[utoipa::path(
@@ -59,6 +60,18 @@ static WATCH: LazyLock<Option<Page>> = LazyLock::new(|| Page::of("watch.html"));
 )]
 pub(super) async fn home(method: Method, headers: HeaderMap) -> Response {
     let page = HOME.as_ref().map_or_else(unbuilt, |page| page.with(""));
+    show(&method, &headers, page)
+}
+
+/// Upload films.
+#[utoipa::path(
+    get,
+    path = "/upload",
+    tag = "pages",
+    responses((status = 200, description = "A page that uploads films and plays them meanwhile", content_type = "text/html"))
+)]
+pub(super) async fn upload(method: Method, headers: HeaderMap) -> Response {
+    let page = UPLOAD.as_ref().map_or_else(unbuilt, |page| page.with(""));
     show(&method, &headers, page)
 }
 

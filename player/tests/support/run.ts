@@ -65,12 +65,18 @@ export interface Gateway {
   readonly address: string;
   /** The id of the film with this title; waits until it is ready. */
   id(title: string): Promise<string>;
+  /** Where its index and its store lie: another one may go on with these. */
+  readonly data: string;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Serves a folder of films; its index lies in the temporary folder. */
-export async function gateway(films: string): Promise<Gateway> {
-  const data = mkdtempSync(path.join(temporary(), "data-"));
+export async function gateway(
+  films: string,
+  data = mkdtempSync(path.join(temporary(), "data-")),
+): Promise<Gateway> {
   const child = spawn(binary(), ["serve", films, "--listen", "127.0.0.1:0", "--data", data], {
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -84,6 +90,11 @@ export async function gateway(films: string): Promise<Gateway> {
   });
   return {
     address,
+    data,
+    kill: async () => {
+      child.kill("SIGKILL");
+      await ended;
+    },
     id: (title) => eventually(`${title} is ready`, () => find(address, title)),
     close: async () => {
       child.kill();
