@@ -22,6 +22,12 @@ type Wording = (numbers: Numbers, message: string) => Words;
 
 const NO_ROOM = "Delete films that are no longer needed, or wait until some expire; then try again.";
 
+const NO_LEAVE: Wording = (_, message) => ({
+  what: `You may not send films there (${message}).`,
+  do: "Load this page again to say who you are: whoever runs the gateway has a token for you. What has arrived is kept for a while.",
+  way: "again",
+});
+
 /** By what the gateway calls it. */
 const KINDS: Record<string, Wording> = {
   not_playable: (_, message) => ({
@@ -44,6 +50,11 @@ const KINDS: Record<string, Wording> = {
     do: NO_ROOM,
     way: "again",
   }),
+  token_wanted: NO_LEAVE,
+  wrong_token: NO_LEAVE,
+  wrong_role: NO_LEAVE,
+  wrong_signature: NO_LEAVE,
+  signature_expired: NO_LEAVE,
   disk_full: () => ({ what: "The gateway’s disk is full.", do: NO_ROOM, way: "again" }),
   bytes_differ: () => ({
     what: "The gateway has other bytes of this film: the file was changed since it was begun.",

@@ -105,9 +105,9 @@ function film(name: string): { readonly name: string; readonly path: string; rea
   return { name, path: file, bytes: all };
 }
 
-async function visit(theatre: Theatre) {
+async function visit(theatre: Theatre, settings: Readonly<Record<string, string>> = {}) {
   const nothing = mkdtempSync(path.join(temporary(), "nothing-"));
-  const first = theatre.keep(await gateway(nothing));
+  const first = theatre.keep(await gateway(nothing, undefined, settings));
   const ferry = theatre.keep(await Ferry.start(first.address));
   ferry.link.slowness = { kbits: SLOW, rtt: 0 };
   const context = theatre.keep(await theatre.browser.newContext());
@@ -274,4 +274,22 @@ test("a file that the browser may still read goes on by itself after a reload", 
   await here.whole(name);
   const { media = "" } = (await here.told()) ?? {};
   expect((await here.original(media)).equals(bytes)).toBe(true);
+});
+
+test("where a token is wanted it is asked for once, and films go up with it and play", async ({
+  theatre,
+}) => {
+  const { here, ferry } = await visit(theatre, { SEGUE_AUTH_UPLOAD: "sender-0123456789" });
+  ferry.link.slowness = null;
+  await here.page.getByLabel("Whoever runs it has one for you.").fill("sender-0123456789");
+  await here.page.getByRole("button", { name: "Go on" }).click();
+  await here.page.getByRole("heading", { name: "Upload films" }).waitFor();
+  const { name, path: from } = film("private.mp4");
+  await here.choose(from);
+  await here.whole(name);
+  await here.act(name, "Watch");
+  await eventually("it plays", async () => {
+    const at = await here.page.evaluate(() => document.querySelector("segue-video")?.currentTime ?? 0);
+    return at > 0.2 || undefined;
+  });
 });

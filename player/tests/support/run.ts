@@ -72,13 +72,15 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Serves a folder of films; its index lies in the temporary folder. */
+/** Serves a folder of films; its index lies in the temporary folder. `settings` are `SEGUE_*` variables. */
 export async function gateway(
   films: string,
   data = mkdtempSync(path.join(temporary(), "data-")),
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Gateway> {
   const child = spawn(binary(), ["serve", films, "--listen", "127.0.0.1:0", "--data", data], {
     stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, ...settings },
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const address = await new Promise<string>((resolve, reject) => {
