@@ -21,7 +21,30 @@ pub struct MediaId([u8; LENGTH]);
 impl MediaId {
     /// The id of a file in a served folder: the same after a restart, another when the file is moved. `path` is canonical.
     pub fn of_file(path: &Path) -> Self {
-        let digest = Sha256::digest(path.as_os_str().as_bytes());
+        Self::of_digest(Sha256::digest(path.as_os_str().as_bytes()).into())
+    }
+
+    /// The id of contents that somebody offers: the same whoever offers them, for as long as they are. `hash` is whatever tells them
+    /// from all others of this size.
+    pub fn of_contents(size: u64, hash: &str) -> Self {
+        Self::of_parts(&[b"contents", &size.to_be_bytes(), hash.as_bytes()])
+    }
+
+    /// The id of what one broadcaster calls by this name, where nothing else tells it from others.
+    pub fn of_item(broadcaster: &str, item: &str, size: u64) -> Self {
+        Self::of_parts(&[b"item", &size.to_be_bytes(), broadcaster.as_bytes(), item.as_bytes()])
+    }
+
+    fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Self::of_digest(digest.finalize().into())
+    }
+
+    fn of_digest(digest: [u8; 32]) -> Self {
         let mut letters = [0; LENGTH];
         for (at, letter) in letters.iter_mut().enumerate() {
             // Five bits each, taken from a digest that has more than enough.
@@ -94,6 +117,42 @@ impl Serialize for UploadId {
     }
 }
 
+/// Something that only whoever was told it knows: leave to send some bytes once, a key. 130 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 26]);
+
+impl Token {
+    /// One that nobody has or can guess.
+    pub fn random() -> Self {
+        Self(letters())
+    }
+
+    /// `None` for anything that no gateway ever gave.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; 26] = text.as_bytes().try_into().ok()?;
+        letters.iter().all(|letter| LETTERS.contains(letter)).then_some(Self(letters))
+    }
+
+    /// As it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        // Only letters of the alphabet get in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// What is logged must not let its reader do what the token allows.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", &self.as_str()[..6])
+    }
+}
+
+impl Serialize for Token {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Letters that the system's generator chose, five bits each.
 fn letters<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -161,6 +220,22 @@ mod tests {
         let id = MediaId::of_file(Path::new("/films/b.mp4"));
         assert_eq!(MediaId::parse(id.as_str()), Some(id));
         assert_ne!(id, MediaId::of_file(Path::new("/films/a.mp4")));
+    }
+
+    #[test]
+    fn the_same_contents_have_one_id_whoever_offers_them_and_others_have_another() {
+        let id = MediaId::of_contents(5, "ab");
+        assert_eq!(id, MediaId::of_contents(5, "ab"));
+        assert_eq!(MediaId::parse(id.as_str()), Some(id));
+        assert!(id != MediaId::of_contents(6, "ab") && id != MediaId::of_contents(5, "ac"));
+        assert_ne!(MediaId::of_item("a", "bc", 5), MediaId::of_item("ab", "c", 5));
+    }
+
+    #[test]
+    fn a_token_reads_back_and_is_not_logged() {
+        let token = Token::random();
+        assert_eq!(Token::parse(token.as_str()), Some(token));
+        assert!(!format!("{token:?}").contains(token.as_str()) && Token::parse("x").is_none());
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub enum Order {
 
 impl Order {
     /// What a medium's place in the order is told by: text that sorts as the media do.
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Title => "sort",
             Self::Episode => "format('%010d%010d', ifnull(season, 0), ifnull(episode, 0)) || sort",
@@ -227,49 +227,69 @@ pub(super) fn is_there(connection: &Connection, id: MediaId) -> Result<bool, rus
 }
 
 pub(super) fn list(connection: &Connection, query: &Query) -> Result<Page, rusqlite::Error> {
-    let mut values: Vec<Value> = Vec::new();
-    let mut wanted = |condition: &str, given: Vec<Value>| {
-        values.extend(given);
-        condition.to_owned()
-    };
-    let folders: Vec<Value> = query.folders.iter().map(|folder| blob(folder)).collect();
-    let marks = vec!["?"; folders.len()].join(", ");
-    let mut conditions =
-        vec![wanted(&format!("((chunk IS NOT NULL AND NOT part) OR folder IN ({marks}))"), folders)];
-    if let Some(text) = &query.text {
-        conditions.push(wanted("instr(sort, ?) > 0", vec![text.to_lowercase().into()]));
-    }
-    if let Some(kind) = query.kind {
-        conditions.push(wanted("type = ?", vec![kind.as_str().to_owned().into()]));
-    }
-    if let Some(state) = query.state {
-        conditions.push(wanted("state = ?", vec![word(state).into()]));
-    }
-    if let Some(tmdb) = query.tmdb {
-        conditions.push(wanted("tmdb = ?", vec![tmdb.cast_signed().into()]));
-    }
-    if let Some(season) = query.season {
-        conditions.push(wanted(&format!("ifnull(season, {NO_EPISODE}) = ?"), vec![season.into()]));
-    }
-    if let Some(episode) = query.episode {
-        conditions.push(wanted(&format!("ifnull(episode, {NO_EPISODE}) = ?"), vec![episode.into()]));
-    }
-    let key = query.order.key();
-    if let Some((after, id)) = &query.after {
-        let values = vec![after.clone().into(), id.to_string().into()];
-        conditions.push(wanted(&format!("({key}, id) > (?, ?)"), values));
-    }
-    let limit = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
-    let conditions = conditions.join(" AND ");
-    let sql =
-        format!("SELECT {COLUMNS}, {key} FROM media WHERE {conditions} ORDER BY {key}, id LIMIT {limit}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), |row| Ok((read(row)?, row.get(KEY)?)))?;
-    let mut rows = rows.collect::<Result<Vec<(Media, String)>, _>>()?;
+    let mut rows = rows(connection, query)?;
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
     let next = rows.last().filter(|_| more).map(|(last, key)| (key.clone(), last.id));
     Ok(Page { items: rows.into_iter().map(|(media, _)| media).collect(), next })
+}
+
+/// Media with their places in the order, one more than asked for if there are more.
+pub(super) fn rows(connection: &Connection, query: &Query) -> Result<Vec<(Media, String)>, rusqlite::Error> {
+    let mut narrow = Narrow::default();
+    let folders: Vec<Value> = query.folders.iter().map(|folder| blob(folder)).collect();
+    let marks = vec!["?"; folders.len()].join(", ");
+    narrow.to(&format!("((chunk IS NOT NULL AND NOT part) OR folder IN ({marks}))"), folders);
+    if let Some(state) = query.state {
+        narrow.to("state = ?", vec![word(state).into()]);
+    }
+    narrow.by(query, "id");
+    let Narrow { conditions, values } = narrow;
+    let (key, conditions) = (query.order.key(), conditions.join(" AND "));
+    let limit = i64::try_from(query.limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let sql =
+        format!("SELECT {COLUMNS}, {key} FROM media WHERE {conditions} ORDER BY {key}, id LIMIT {limit}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| Ok((read(row)?, row.get(KEY)?)))?;
+    rows.collect()
+}
+
+/// What a list is narrowed by, as it stands in a query.
+#[derive(Debug, Default)]
+pub(super) struct Narrow {
+    pub(super) conditions: Vec<String>,
+    pub(super) values: Vec<Value>,
+}
+
+impl Narrow {
+    /// To what this holds of.
+    pub(super) fn to(&mut self, condition: &str, given: Vec<Value>) {
+        self.conditions.push(condition.to_owned());
+        self.values.extend(given);
+    }
+
+    /// To titles that are asked for, behind the place that was reached. `id` is the column of the medium's id.
+    pub(super) fn by(&mut self, query: &Query, id: &str) {
+        if let Some(text) = &query.text {
+            self.to("instr(sort, ?) > 0", vec![text.to_lowercase().into()]);
+        }
+        if let Some(kind) = query.kind {
+            self.to("type = ?", vec![kind.as_str().to_owned().into()]);
+        }
+        if let Some(tmdb) = query.tmdb {
+            self.to("tmdb = ?", vec![tmdb.cast_signed().into()]);
+        }
+        if let Some(season) = query.season {
+            self.to(&format!("ifnull(season, {NO_EPISODE}) = ?"), vec![season.into()]);
+        }
+        if let Some(episode) = query.episode {
+            self.to(&format!("ifnull(episode, {NO_EPISODE}) = ?"), vec![episode.into()]);
+        }
+        if let Some((after, last)) = &query.after {
+            let key = query.order.key();
+            self.to(&format!("({key}, {id}) > (?, ?)"), vec![after.clone().into(), last.to_string().into()]);
+        }
+    }
 }
 
 pub(super) fn known(connection: &Connection, folder: &Path) -> Result<Vec<Known>, rusqlite::Error> {

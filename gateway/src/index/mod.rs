@@ -6,6 +6,7 @@
 //! SQLite allows one writer at a time anyway. With one thread for it nobody waits for a lock, and what many put in at once (a
 //! folder that is seen for the first time) goes to disk in one transaction.
 
+mod broadcasts;
 mod chunks;
 mod deliveries;
 mod depot;
@@ -30,6 +31,7 @@ use crate::clock::Moment;
 use crate::config::Sync;
 use crate::id::{Identity, MediaId, UploadId};
 
+pub use broadcasts::{Entry, Listed, Offer, Wanted};
 pub use chunks::{Chunk, Extent};
 pub use deliveries::Delivery;
 pub use depot::{Deposit, Deposited, Depot, DepotError, Held, Kept, SMALLEST};
@@ -376,6 +378,51 @@ impl Index {
     /// Which chunks of a medium they are.
     pub async fn lacking_of(&self, provider: Arc<str>, id: MediaId) -> Result<Vec<u32>, Error> {
         self.readers.read(move |connection| replicas::lacking_of(connection, &provider, id)).await
+    }
+
+    /// The sum of the key of a broadcaster's id; `None` for an id that nobody has.
+    pub async fn broadcaster_key(&self, id: String) -> Result<Option<[u8; 32]>, Error> {
+        self.readers.read(move |connection| broadcasts::key(connection, &id)).await
+    }
+
+    /// How many broadcasters have ids.
+    pub async fn broadcasters(&self) -> Result<u64, Error> {
+        self.readers.read(broadcasts::count).await
+    }
+
+    /// Gives an id to whoever has this key; whoever had it before keeps it.
+    pub async fn register_broadcaster(&self, id: String, key: [u8; 32]) -> Result<(), Error> {
+        self.writer.write(move |connection| broadcasts::register(connection, &id, key)).await
+    }
+
+    /// Puts all in that a broadcaster offers, in the place of what it offered before.
+    pub async fn put_offers(&self, broadcaster: String, offers: Vec<Offer>) -> Result<(), Error> {
+        self.writer.write(move |connection| broadcasts::put(connection, &broadcaster, &offers)).await
+    }
+
+    /// Who offers a medium, whether connected or not.
+    pub async fn offers_of(&self, id: MediaId) -> Result<Vec<Offer>, Error> {
+        self.readers.read(move |connection| broadcasts::of_media(connection, id)).await
+    }
+
+    /// The media that a broadcaster offers.
+    pub async fn offered_by(&self, broadcaster: String) -> Result<Vec<MediaId>, Error> {
+        self.readers.read(move |connection| broadcasts::media_of(connection, &broadcaster)).await
+    }
+
+    /// Offers of one broadcaster.
+    pub async fn find_offers(&self, wanted: Wanted) -> Result<Vec<Offer>, Error> {
+        self.readers.read(move |connection| broadcasts::find(connection, &wanted)).await
+    }
+
+    /// As [`Self::list`], and with it what these broadcasters offer and is not here.
+    pub async fn list_with_offers(&self, query: Query, connected: Vec<String>) -> Result<Listed, Error> {
+        self.readers.read(move |connection| broadcasts::list(connection, &query, &connected)).await
+    }
+
+    /// What these broadcasters offer and is not here.
+    pub async fn list_offers(&self, query: Query, connected: Vec<String>) -> Result<Listed, Error> {
+        self.readers.read(move |connection| broadcasts::list_offers(connection, &query, &connected)).await
     }
 
     /// Bytes of the index on disk, kept up as it is written.

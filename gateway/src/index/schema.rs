@@ -11,7 +11,7 @@ use crate::config::Sync;
 const JOURNAL_PAGES: i64 = 256;
 
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
@@ -150,6 +150,31 @@ const STEPS: [&str; 5] = [
         UNIQUE (receiver, about)
     ) STRICT;
     CREATE INDEX deliveries_by_due ON deliveries (receiver, due);
+",
+    // Who offers which films.
+    "
+    CREATE TABLE broadcasters (
+        id TEXT PRIMARY KEY,
+        key BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE offers (
+        broadcaster TEXT NOT NULL REFERENCES broadcasters (id) ON DELETE CASCADE,
+        item TEXT NOT NULL,
+        media TEXT NOT NULL,
+        title TEXT NOT NULL,
+        sort TEXT NOT NULL,
+        type TEXT,
+        tmdb INTEGER,
+        season INTEGER,
+        episode INTEGER,
+        filetype TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        hash TEXT,
+        PRIMARY KEY (broadcaster, item)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX offers_by_media ON offers (media);
+    CREATE INDEX offers_by_sort ON offers (sort, media);
+    CREATE INDEX offers_by_tmdb ON offers (tmdb) WHERE tmdb IS NOT NULL;
 ",
 ];
 

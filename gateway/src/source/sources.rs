@@ -106,7 +106,7 @@ impl Sources {
         self.chunk
     }
 
-    /// Told when sources come or go.
+    /// Told when sources come, go, or are opened.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -125,8 +125,9 @@ impl Sources {
             return Ok(None);
         }
         let cell = Arc::clone(self.open().entry(id).or_default());
-        let opened = cell.get_or_try_init(|| self.load(&media)).await;
-        Ok(Some(Arc::clone(opened?)))
+        let opened = Arc::clone(cell.get_or_try_init(|| self.load(&media)).await?);
+        self.tell();
+        Ok(Some(opened))
     }
 
     async fn load(&self, media: &Media) -> Result<Arc<Stored>, index::Error> {
@@ -165,7 +166,15 @@ impl Sources {
     /// # Errors
     /// When there is no space, or the index can't be written.
     pub async fn create(&self, new: New) -> Result<Arc<Stored>, CreateError> {
-        self.make(new, false).await
+        self.make(MediaId::random(), new, false).await
+    }
+
+    /// As [`Self::create`], with an id that is known before. No medium has it now: whoever calls this sees to that.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_as(&self, id: MediaId, new: New) -> Result<Arc<Stored>, CreateError> {
+        self.make(id, new, false).await
     }
 
     /// As [`Self::create`], for what is a part of a film that is sent in parts: nobody is shown it.
@@ -173,21 +182,22 @@ impl Sources {
     /// # Errors
     /// As [`Self::create`].
     pub async fn create_part(&self, new: New) -> Result<Arc<Stored>, CreateError> {
-        self.make(new, true).await
+        self.make(MediaId::random(), new, true).await
     }
 
-    async fn make(&self, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
-        match self.try_create(new.clone(), part).await {
+    async fn make(&self, id: MediaId, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
+        match self.try_create(id, new.clone(), part).await {
             Err(CreateError::Refused(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. })) => {
-                self.ground.room.make(needed).await;
-                self.try_create(new, part).await
+                // What a medium takes besides may have been promised before the rest was refused.
+                self.ground.room.make(needed.saturating_add(MEDIUM)).await;
+                self.try_create(id, new, part).await
             }
             done => done,
         }
     }
 
-    async fn try_create(&self, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
-        let (id, now) = (MediaId::random(), self.clock.now());
+    async fn try_create(&self, id: MediaId, new: New, part: bool) -> Result<Arc<Stored>, CreateError> {
+        let now = self.clock.now();
         let owner: Owner = new.owner.as_deref().map(Arc::from);
         // What a medium takes besides its chunks is used from the start.
         let mut medium = self.ground.quota.reserve(MEDIUM, &owner)?;

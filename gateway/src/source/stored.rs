@@ -304,6 +304,12 @@ impl Stored {
         state.wants.urgent(&state.here)
     }
 
+    /// As [`Self::urgent`], and how urgent each is.
+    pub fn ranked(&self) -> Vec<(Priority, ByteRange)> {
+        let state = self.state();
+        state.wants.ranked(&state.here)
+    }
+
     /// All that is missing: what is wanted, then the rest in order. Nothing of the rest while the length is unknown.
     pub fn wanted(&self) -> Vec<ByteRange> {
         let state = self.state();
@@ -364,6 +370,32 @@ impl Stored {
         let missing = whole.saturating_sub(cost(&state.here, self.chunk));
         let held = state.reservation.as_ref().map_or(0, Reservation::left);
         self.grow(&mut state, missing.saturating_sub(held))
+    }
+
+    /// Promises space for these, as far as they are missing, before they are asked for: what was promised before and is not used counts.
+    /// Where there is no space, some is made if that can be.
+    ///
+    /// # Errors
+    /// When there is not as much.
+    pub async fn reserve_for(&self, ranges: &Ranges) -> Result<(), Refusal> {
+        match self.try_reserve_for(ranges) {
+            Err(Refusal::Full { needed, .. } | Refusal::Disk { needed, .. }) => {
+                self.ground.room.make(needed).await;
+                self.try_reserve_for(ranges)
+            }
+            done => done,
+        }
+    }
+
+    fn try_reserve_for(&self, ranges: &Ranges) -> Result<(), Refusal> {
+        let state = &mut *self.state();
+        let mut after = state.here.clone();
+        for range in ranges.iter() {
+            after.insert(range);
+        }
+        let needed = cost(&after, self.chunk).saturating_sub(cost(&state.here, self.chunk));
+        let held = state.reservation.as_ref().map_or(0, Reservation::left);
+        self.grow(state, needed.saturating_sub(held))
     }
 
     /// Gives back what is promised and not used.
@@ -797,6 +829,25 @@ impl Stored {
             warn!(media = %self.id, %error, "files of removed chunks stay until the next start");
         }
         Ok(())
+    }
+
+    /// Takes chunks away, the longest untouched first, until so many bytes are free; none that hold any of `spared`.
+    ///
+    /// # Errors
+    /// As [`Self::remove_chunks`].
+    pub async fn remove_coldest(self: &Arc<Self>, bytes: u64, spared: &Ranges) -> Result<(), index::Error> {
+        let mut chunks = self.chunks();
+        let is_spared =
+            |number: u32| spared.within(ByteRange::at(self.start(number), self.chunk)).next().is_some();
+        chunks.retain(|(number, ..)| !is_spared(*number));
+        chunks.sort_by_key(|(number, _, touched)| (*touched, *number));
+        let mut freed = 0;
+        let coldest = chunks.into_iter().take_while(|(_, stored, _)| {
+            let more = freed < bytes;
+            freed += stored;
+            more
+        });
+        self.remove_chunks(coldest.map(|(number, ..)| number).collect()).await
     }
 
     /// Forgets what was here of chunks, and that it took space.

@@ -48,6 +48,11 @@ impl Wants {
     /// What is missing of what somebody wants, the most urgent first; of those that are equally urgent, what was asked for last, for
     /// whoever jumps about has left the place before. However many want a byte, it stands here once.
     pub(super) fn urgent(&self, here: &Ranges) -> Vec<ByteRange> {
+        self.ranked(here).into_iter().map(|(_, range)| range).collect()
+    }
+
+    /// The same, and how urgent each is.
+    pub(super) fn ranked(&self, here: &Ranges) -> Vec<(Priority, ByteRange)> {
         let mut all: Vec<_> = self
             .by_ticket
             .iter()
@@ -55,12 +60,12 @@ impl Wants {
             .collect();
         all.sort_by_key(|(priority, ticket, _)| (*priority, *ticket));
         let (mut listed, mut order) = (here.clone(), Vec::new());
-        for (_, _, ranges) in all {
+        for (priority, _, ranges) in all {
             for wanted in near(ranges) {
                 let missing: Vec<_> = listed.missing(wanted).collect();
                 for range in missing {
                     listed.insert(range);
-                    order.push(range);
+                    order.push((priority, range));
                 }
             }
         }

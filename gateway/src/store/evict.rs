@@ -1,8 +1,12 @@
 //! What goes when space is needed: a plain function of what is there.
 //!
-//! First what has expired; then single chunks that somebody else can give back, the longest unused first, and those of media that are
-//! being watched after all others; then whole media, the longest unused first; last of all media that are being watched. What is being
-//! sent to the gateway is not taken away to make room for something else, and what is pinned never is.
+//! First what has expired; then single chunks that somebody else can give back, the longest unused first, those of idle media before those
+//! of media in use; then whole media, the longest unused first; last of all media that are being watched. What is being sent to the gateway
+//! is not taken away to make room for something else but for chunks that can be sent again, and what is pinned never is.
+//!
+//! # Why
+//! A film that is larger than all the space there is plays through if what has been seen of it makes room for what comes, though it is
+//! being watched and sent all the while. What was touched last goes last, so it is not what comes next.
 
 use crate::clock::Moment;
 use crate::id::MediaId;
@@ -69,11 +73,15 @@ pub fn choose(now: Moment, need: u64, holdings: &[Holding]) -> Vec<Victim> {
     let mut free: u64 = holdings.iter().filter(is_over).map(|over| over.bytes).sum();
     let mut left: Vec<_> =
         holdings.iter().filter(|holding| !is_over(holding) && holding.held < Held::Fed).collect();
-    let possible = free + left.iter().map(|holding| holding.bytes).sum::<u64>();
+    let fed: Vec<_> = holdings.iter().filter(|holding| holding.held == Held::Fed).collect();
+    let possible = free
+        + left.iter().map(|holding| holding.bytes).sum::<u64>()
+        + fed.iter().map(|holding| spared(holding)).sum::<u64>();
     if free >= need || possible < need {
         return victims;
     }
-    let (chunks, freed) = spare(&left, need - free);
+    let with_chunks: Vec<_> = left.iter().chain(&fed).copied().collect();
+    let (chunks, freed) = spare(&with_chunks, need - free);
     free += freed;
     if free >= need {
         victims.extend(chunks);
@@ -86,8 +94,7 @@ pub fn choose(now: Moment, need: u64, holdings: &[Holding]) -> Vec<Victim> {
         if free >= need {
             break;
         }
-        let counted: u64 = holding.spare.iter().map(|chunk| chunk.bytes).sum();
-        free += holding.bytes.saturating_sub(counted);
+        free += holding.bytes.saturating_sub(spared(holding));
         gone.push(holding.id);
     }
     victims.extend(
@@ -97,17 +104,22 @@ pub fn choose(now: Moment, need: u64, holdings: &[Holding]) -> Vec<Victim> {
     victims
 }
 
+/// Bytes of chunks that can be regained.
+fn spared(holding: &Holding) -> u64 {
+    holding.spare.iter().map(|chunk| chunk.bytes).sum()
+}
+
 /// The coldest chunks that can be regained, until they are enough, by medium; and how many bytes they are.
 fn spare(holdings: &[&Holding], need: u64) -> (Vec<Victim>, u64) {
     let mut all: Vec<_> = holdings
         .iter()
-        .flat_map(|holding| holding.spare.iter().map(|chunk| (holding.held, holding.id, *chunk)))
+        .flat_map(|holding| holding.spare.iter().map(|chunk| (holding.held > Held::Idle, holding.id, *chunk)))
         .collect();
-    all.sort_by_key(|(held, id, chunk)| (*held, chunk.used, *id, chunk.number));
+    all.sort_by_key(|(in_use, id, chunk)| (*in_use, chunk.used, *id, chunk.number));
     let mut freed = 0;
     let mut taken: Vec<_> = all
         .into_iter()
-        .take_while(|(.., chunk)| {
+        .take_while(|(_, _, chunk)| {
             let more = freed < need;
             freed += if more { chunk.bytes } else { 0 };
             more
@@ -164,6 +176,17 @@ mod tests {
         assert_eq!(choose(Moment(10), 21, &all), [], "it would be for nothing");
     }
 
+    #[test]
+    fn a_film_that_is_sent_while_it_is_watched_makes_room_for_itself_after_idle_ones() {
+        let chunk = |number, used| Spare { number, bytes: 4, used: Moment(used) };
+        let spare = vec![chunk(0, 1), chunk(1, 2), chunk(2, 3)];
+        let sent = Holding { held: Held::Fed, spare, ..holding(1, 100, 9) };
+        assert_eq!(choose(Moment(10), 5, std::slice::from_ref(&sent)), [Victim::Chunks(sent.id, vec![0, 1])]);
+        assert_eq!(choose(Moment(10), 13, std::slice::from_ref(&sent)), [], "the rest of it stays");
+        let idle = Holding { spare: vec![chunk(0, 8)], ..holding(2, 4, 8) };
+        assert_eq!(choose(Moment(10), 4, &[sent, idle.clone()]), [Victim::Chunks(idle.id, vec![0])]);
+    }
+
     fn some() -> impl Strategy<Value = Holding> {
         let held = prop::sample::select(vec![Held::Idle, Held::Watched, Held::Fed, Held::Pinned]);
         let spare = prop::collection::vec((1_u64..9, 0_u64..50), 0..5);
@@ -205,7 +228,11 @@ mod tests {
             holdings.dedup_by_key(|holding| holding.id);
             let now = Moment(25);
             let victims = choose(now, need, &holdings);
-            let may_go: u64 = holdings.iter().filter(|holding| holding.held < Held::Fed).map(|holding| holding.bytes).sum();
+            let may_go: u64 = holdings.iter().map(|holding| match holding.held {
+                Held::Idle | Held::Watched => holding.bytes,
+                Held::Fed => spared(holding),
+                Held::Pinned => 0,
+            }).sum();
             if may_go >= need {
                 prop_assert!(freed(&holdings, &victims) >= need, "{victims:?}");
             } else {
@@ -217,7 +244,8 @@ mod tests {
             named.sort();
             prop_assert!(named.windows(2).all(|two| two[0] != two[1]), "each is named once");
             for holding in holdings.iter().filter(|holding| holding.held >= Held::Fed) {
-                prop_assert!(!named.contains(&holding.id));
+                let only_chunks = victims.iter().any(|victim| matches!(victim, Victim::Chunks(id, _) if *id == holding.id));
+                prop_assert!(!named.contains(&holding.id) || (only_chunks && holding.held == Held::Fed));
             }
             // No watched medium goes while an idle one stays.
             let gone = |id: MediaId| victims.contains(&Victim::Media(id)) || victims.contains(&Victim::Expired(id));
