@@ -47,6 +47,8 @@ pub struct Config {
     pub retention: Retention,
     /// Taking bytes in.
     pub upload: Upload,
+    /// Asking broadcasters for theirs.
+    pub broadcast: Broadcast,
     /// Looking for films.
     pub watch: Watch,
     /// Who may do what.
@@ -126,6 +128,22 @@ pub struct Upload {
     pub expire: Span,
 }
 
+/// Asking broadcasters for bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Broadcast {
+    /// Films that one is asked for at once.
+    pub requests: usize,
+    /// Bytes that one is asked for at once.
+    pub flight: Size,
+    /// How far ahead of its viewer a film is asked for.
+    pub ahead: Size,
+    /// How long one may send nothing of what it was asked for before another is asked.
+    pub stall: Span,
+    /// How long a film is asked for after its viewer wanted something of it.
+    pub linger: Span,
+}
+
 /// How changes in folders are noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -193,6 +211,7 @@ impl Default for Config {
             store: Store::default(),
             retention: Retention::default(),
             upload: Upload::default(),
+            broadcast: Broadcast::default(),
             watch: Watch::default(),
             auth: Auth::default(),
             http: Http::default(),
@@ -249,6 +268,18 @@ impl Default for Retention {
 impl Default for Upload {
     fn default() -> Self {
         Self { expire: Span(Duration::from_secs(3600)) }
+    }
+}
+
+impl Default for Broadcast {
+    fn default() -> Self {
+        Self {
+            requests: 8,
+            flight: Size(4 << 20),
+            ahead: Size(16 << 20),
+            stall: Span(Duration::from_secs(2)),
+            linger: Span(Duration::from_secs(20)),
+        }
     }
 }
 
