@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::auth::Access;
+use crate::broadcast::{self, Broadcasts};
 use crate::cli::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Sync};
@@ -80,6 +81,7 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     tasks.spawn_until_stop(async move { ingest.run().await });
     let uploads = Arc::clone(&gateway.uploads);
     tasks.spawn_until_stop(uploads.run());
+    tasks.spawn_until_stop(Arc::clone(&gateway.broadcasts).run());
     let retention = Arc::clone(&gateway.retention);
     tasks.spawn_until_stop(async move { retention.run().await });
     let arrivals = Arrivals::new(
@@ -161,6 +163,13 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         Clock::default(),
         config.retention.clone(),
     );
+    let broadcasts = broadcast::Ground {
+        index: Arc::clone(&index),
+        sources: Arc::clone(&sources),
+        events: Arc::clone(&events),
+        clock: Clock::default(),
+        tasks: tasks.clone(),
+    };
     let uploads = uploads::Ground {
         index: Arc::clone(&index),
         sources: Arc::clone(&sources),
@@ -183,6 +192,7 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         uploads: Uploads::start(uploads).await?,
         providers,
         tasks: tasks.clone(),
+        broadcasts: Broadcasts::new(broadcasts, config.broadcast.clone(), &config.store),
         retention: Arc::new(retention),
         playback: Arc::new(Playback::new(ground, room)),
         ingest: Arc::new(Folders::new(Arc::clone(&index), Arc::clone(&events), settings, stale)),

@@ -3,6 +3,7 @@
 //! The program is the one that `SEGUE_BIN` names, else the `segue` beside this test's own build. `make test` builds it first.
 
 mod auth;
+mod broadcasters;
 mod browser;
 mod cli;
 mod edits;

@@ -40,7 +40,7 @@ impl Gateway {
 
     /// With more arguments.
     #[track_caller]
-    fn start_with(place: TempDir, more: &[&OsStr]) -> Self {
+    pub(crate) fn start_with(place: TempDir, more: &[&OsStr]) -> Self {
         let (films, data) = (place.path().join("films"), place.path().join("data"));
         let (running, address) = serve_with(&films, &data, more);
         Self { client: Client(address), running, place }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::http::Client;
 
 /// One event.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Heard {
     pub(crate) id: Option<u64>,
     pub(crate) name: String,
@@ -36,6 +36,11 @@ impl Listening {
         assert!(head[0].contains(" 200 "), "{head:?}");
         assert!(head.iter().any(|line| line == "content-type: text/event-stream"), "{head:?}");
         open
+    }
+
+    /// What ends it when it is shut down.
+    pub(crate) fn stream(&self) -> TcpStream {
+        self.0.get_ref().try_clone().expect("a descriptor can be had")
     }
 
     fn line(&mut self) -> Option<String> {

@@ -113,7 +113,7 @@ fn here(client: &Client, upload: &str) -> Vec<(u64, u64)> {
 }
 
 /// Bytes on disk below a folder, as `du` counts them.
-fn du(folder: &Path) -> u64 {
+pub(crate) fn du(folder: &Path) -> u64 {
     let own = folder.symlink_metadata().map_or(0, |meta| meta.blocks() * 512);
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     own + entries

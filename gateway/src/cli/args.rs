@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::Failure;
 use crate::auth::Role;
+use crate::broadcast::is_id;
 use crate::config::{self, Config, Listen, Secret, Size, Span};
 use crate::peer::Address;
 use crate::title::Type;
@@ -43,6 +44,8 @@ pub(super) enum Command {
     Provider(ProviderArgs),
     /// Sign an address, so that whoever has it may use it for a while.
     Sign(SignArgs),
+    /// Offer a folder's films to a gateway, which asks for what its viewers watch.
+    Broadcast(BroadcastArgs),
 }
 
 /// Cut films into segments and manifests on disk.
@@ -181,6 +184,33 @@ impl TokenArgs {
     }
 }
 
+/// Offer a folder's films to a gateway. Nothing is sent but the bytes that it asks for, in the order in which it asks for them: those that
+/// its viewers watch.
+///
+/// What films are called is read from their names: `Title (1999) {tmdb-603}.mp4`, `Show S01E02.mp4`. A film that several broadcasters have
+/// is asked for from one of them, and from another when that one stops.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  segue broadcast ~/Videos --to http://films.example:8080 --id alice
+  SEGUE_BROADCAST_KEY=... segue broadcast /films --to http://127.0.0.1:8080 --id cellar")]
+pub(super) struct BroadcastArgs {
+    /// Films to offer, with all that lies in the folder. It is followed as it changes, and only read.
+    #[arg(value_name = "FOLDER")]
+    pub(super) folder: PathBuf,
+    /// The gateway.
+    #[arg(long, value_name = "URL")]
+    pub(super) to: Address,
+    /// Who offers them: whoever names an id first has it.
+    #[arg(long, value_name = "PROVIDER_ID", value_parser = broadcaster)]
+    pub(super) id: String,
+    /// Key of the id [default: made once, and kept in the user's data folder].
+    /// A key that nobody else should see stands better in SEGUE_BROADCAST_KEY.
+    #[arg(long, value_name = "KEY", env = "SEGUE_BROADCAST_KEY", hide_env_values = true)]
+    pub(super) key: Option<String>,
+    #[command(flatten)]
+    pub(super) token: TokenArgs,
+}
+
 impl ServeArgs {
     /// Defaults, file, environment and these flags.
     pub(super) fn config(self) -> Result<Config, Failure> {
@@ -274,6 +304,13 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 
 fn kind(text: &str) -> Result<Type, String> {
     Type::parse(text).ok_or_else(|| "movie or tv".to_owned())
+}
+
+fn broadcaster(text: &str) -> Result<String, String> {
+    match is_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err("an id is made of letters, digits, and -_. between them".to_owned()),
+    }
 }
 
 fn target(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@
 //! `serve` starts lies above this room and is handed in by `main`.
 
 mod args;
+mod broadcast;
 mod failure;
 mod inputs;
 mod probe;
@@ -32,6 +33,7 @@ pub fn run(serve: impl FnOnce(&Config) -> Result<(), Failure>) -> ExitCode {
         args::Command::Upload(args) => upload::run(&args),
         args::Command::Provider(args) => provider::run(args),
         args::Command::Sign(args) => sign::run(&args),
+        args::Command::Broadcast(args) => broadcast::run(&args),
         args::Command::Serve(args) => {
             args.config().and_then(|config| serve(&config).map(|()| ExitCode::SUCCESS))
         }

@@ -120,6 +120,22 @@ pub(super) enum Kind {
     LongAddress,
     /// The headers are too large.
     LargeHeaders,
+    /// Nobody has this id.
+    NoBroadcaster,
+    /// The id or its key can't be used.
+    BadBroadcaster,
+    /// The id has another key.
+    WrongKey,
+    /// No more get ids.
+    TooManyBroadcasters,
+    /// A catalogue that makes no sense.
+    BadCatalogue,
+    /// Nobody asked for these bytes, or not any more.
+    NotAskedFor,
+    /// These bytes are being sent already.
+    SentAlready,
+    /// These bytes are not needed any more.
+    Cancelled,
     /// The gateway stops.
     Ending,
     /// The gateway's own fault.
@@ -257,6 +273,30 @@ impl Kind {
                 "headers_too_large",
                 "The headers are too large",
             ),
+            Self::NoBroadcaster => (
+                StatusCode::NOT_FOUND,
+                "no_such_broadcaster",
+                "No broadcaster has this id; its catalogue comes first",
+            ),
+            Self::BadBroadcaster => {
+                (StatusCode::BAD_REQUEST, "bad_broadcaster", "This id, or its key, can't be used")
+            }
+            Self::WrongKey => {
+                (StatusCode::FORBIDDEN, "wrong_key", "This id belongs to somebody with another key")
+            }
+            Self::TooManyBroadcasters => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too_many_broadcasters", "No more broadcasters are let in")
+            }
+            Self::BadCatalogue => {
+                (StatusCode::BAD_REQUEST, "bad_catalogue", "The catalogue can't be understood")
+            }
+            Self::NotAskedFor => (
+                StatusCode::FORBIDDEN,
+                "not_asked_for",
+                "These bytes were not asked for, or are not any more",
+            ),
+            Self::SentAlready => (StatusCode::CONFLICT, "sent_already", "These bytes are being sent already"),
+            Self::Cancelled => (StatusCode::CONFLICT, "cancelled", "These bytes are not needed any more"),
             Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending", "The gateway is stopping"),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in the gateway")
@@ -388,6 +428,15 @@ fn of_source(error: &source::Error) -> Kind {
             Kind::NotPlayable
         }
         source::Error::Unreadable { .. } => Kind::Unreadable,
+    }
+}
+
+impl From<source::CreateError> for Problem {
+    fn from(error: source::CreateError) -> Self {
+        match error {
+            source::CreateError::Refused(refusal) => refusal.into(),
+            source::CreateError::Index(error) => error.into(),
+        }
     }
 }
 

@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::answer::json;
 use super::error::{Kind, Problem};
 use super::paging::{self, Address, bad};
-use super::{Shared, tree};
+use super::{Gateway, Shared, tree};
 use crate::clock::Moment;
 use crate::events::Event;
 use crate::id::MediaId;
-use crate::index::{self, Media, Rendition};
-use crate::retention::Retention;
+use crate::index::{self, Entry, Listed, Media, Offer, Rendition};
 use crate::title::Type;
 
 /// Which media to list.
@@ -34,9 +33,26 @@ pub(super) struct Asked {
     /// Only `movie` or `tv`.
     #[param(value_type = Option<String>)]
     r#type: Option<Type>,
-    /// Only `ready`, `failed` ...
+    /// Only `ready`, `failed` ...; `offered` are those that come from a broadcaster once they are opened.
     #[param(value_type = Option<String>)]
-    state: Option<MediaState>,
+    state: Option<Standing>,
+}
+
+/// How a medium stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Standing {
+    /// It is here, or was.
+    Known(MediaState),
+    /// It is with a broadcaster who is connected.
+    Offered(Offered),
+}
+
+/// As it stands in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Offered {
+    Offered,
 }
 
 /// A page of the list.
@@ -50,9 +66,13 @@ pub(super) struct List {
 
 impl List {
     /// A page of the index; `asked` is the address of such pages without its place in the list.
-    pub(super) fn of(page: index::Page, retention: &Retention, asked: impl FnOnce() -> Address) -> Self {
-        let next = page.next.map(|(key, id)| asked().at(&key, id));
-        Self { items: page.items.into_iter().map(|media| Item::of(media, retention)).collect(), next }
+    pub(super) fn of(listed: Listed, gateway: &Gateway, asked: impl FnOnce() -> Address) -> Self {
+        let next = listed.next.map(|(key, id)| asked().at(&key, id));
+        let item = |entry| match entry {
+            Entry::Media(media) => Item::of(*media, gateway),
+            Entry::Offer(offer) => Item::offered(*offer),
+        };
+        Self { items: listed.items.into_iter().map(item).collect(), next }
     }
 
     /// Whether it holds nothing.
@@ -77,9 +97,10 @@ pub(super) struct Item {
     season: Option<u32>,
     /// Of an episode.
     episode: Option<u32>,
-    /// `receiving`, `playable` as soon as its timeline is known, `ready` when all is here, `failed`, `expired`.
+    /// `receiving`, `playable` as soon as its timeline is known, `ready` when all is here, `failed`, `expired`; `offered` when a
+    /// broadcaster sends it once it is opened.
     #[schema(value_type = String)]
-    state: MediaState,
+    state: Standing,
     /// Seconds.
     duration: Option<f64>,
     /// What it can be played as.
@@ -98,8 +119,9 @@ pub(super) struct Item {
 
 impl Item {
     /// What is known of a medium, and when it goes.
-    pub(super) fn of(media: Media, retention: &Retention) -> Self {
-        let expires = retention.expires(&media).map(rfc3339);
+    pub(super) fn of(media: Media, gateway: &Gateway) -> Self {
+        let expires = gateway.retention.expires(&media).map(rfc3339);
+        let comes_again = media.state == MediaState::Expired && gateway.broadcasts.can_give(media.id);
         Self {
             id: media.id,
             title: media.title.name,
@@ -107,13 +129,35 @@ impl Item {
             tmdb: media.title.tmdb,
             season: media.title.season,
             episode: media.title.episode,
-            state: media.state,
+            state: match comes_again {
+                true => Standing::Offered(Offered::Offered),
+                false => Standing::Known(media.state),
+            },
             duration: media.duration,
             renditions: media.renditions,
             bytes: media.identity.size,
             expires,
             error: media.error,
             notes: media.notes,
+        }
+    }
+
+    /// What a broadcaster says of a film that is not here.
+    fn offered(offer: Offer) -> Self {
+        Self {
+            id: offer.media,
+            title: offer.title.name,
+            r#type: offer.title.kind,
+            tmdb: offer.title.tmdb,
+            season: offer.title.season,
+            episode: offer.title.episode,
+            state: Standing::Offered(Offered::Offered),
+            duration: None,
+            renditions: Vec::new(),
+            bytes: offer.size,
+            expires: None,
+            error: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -141,12 +185,20 @@ pub(super) async fn list(
         folders: gateway.folders.clone(),
         text: asked.q.clone().filter(|text| !text.is_empty()),
         kind: asked.r#type,
-        state: asked.state,
+        state: match asked.state {
+            Some(Standing::Known(state)) => Some(state),
+            _ => None,
+        },
         after: paging::after(asked.cursor.as_deref())?,
         limit,
         ..index::Query::default()
     };
-    let list = List::of(gateway.index.list(query).await?, &gateway.retention, || asked.address(limit));
+    let connected = gateway.broadcasts.connected();
+    let listed = match asked.state {
+        Some(Standing::Offered(_)) => gateway.index.list_offers(query, connected).await?,
+        _ => gateway.index.list_with_offers(query, connected).await?,
+    };
+    let list = List::of(listed, &gateway, || asked.address(limit));
     Ok(json(&method, &headers, &list))
 }
 
@@ -168,8 +220,11 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, _) = tree::split(&uri)?;
-    let media = served(&gateway, id).await?;
-    Ok(json(&method, &headers, &Item::of(media, &gateway.retention)))
+    let item = match served(&gateway, id).await {
+        Ok(media) => Item::of(media, &gateway),
+        Err(missing) => Item::offered(gateway.broadcasts.offered(id).await?.ok_or(missing)?),
+    };
+    Ok(json(&method, &headers, &item))
 }
 
 /// Delete a medium that was sent to the gateway.
@@ -202,6 +257,17 @@ pub(super) fn rfc3339(at: Moment) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
 }
 
+/// As [`served`]; what a broadcaster offers becomes a medium, for somebody opens it.
+pub(super) async fn opened(gateway: &Shared, id: MediaId) -> Result<Media, Problem> {
+    match served(gateway, id).await {
+        Err(missing) => match gateway.broadcasts.open(id).await? {
+            true => served(gateway, id).await,
+            false => Err(missing),
+        },
+        known => known,
+    }
+}
+
 /// A medium of a folder that is served now.
 pub(super) async fn served(gateway: &Shared, id: MediaId) -> Result<Media, Problem> {
     let media = gateway.index.media(id).await?;
@@ -225,13 +291,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_list_can_be_asked_for_what_is_offered() {
+        let read = |text: &str| serde_json::from_value::<Standing>(text.into()).ok();
+        assert_eq!(read("offered"), Some(Standing::Offered(Offered::Offered)));
+        assert_eq!(read("ready"), Some(Standing::Known(MediaState::Ready)));
+        assert_eq!(read("odd"), None);
+    }
+
+    #[test]
     fn the_next_page_asks_for_the_same() {
         let asked = Asked {
             limit: None,
             cursor: None,
             q: Some("a&b é".to_owned()),
             r#type: Some(Type::Tv),
-            state: Some(MediaState::Ready),
+            state: Some(Standing::Known(MediaState::Ready)),
         };
         let id = MediaId::parse("24jrq3eq31rfx29b").unwrap();
         let expected = "/v1/media?limit=2&q=a%26b%20%C3%A9&type=tv&state=ready&cursor=24jrq3eq31rfx29b6162";

@@ -5,6 +5,7 @@
 
 mod answer;
 mod around;
+mod broadcasters;
 mod conditional;
 mod error;
 mod events;
@@ -41,6 +42,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 
 use crate::auth::Access;
+use crate::broadcast::Broadcasts;
 use crate::events::Events;
 use crate::index::Index;
 use crate::ingest::{Folders, Uploads};
@@ -68,6 +70,8 @@ pub struct Gateway {
     pub uploads: Arc<Uploads>,
     /// Those that are kept in chunks.
     pub sources: Arc<Sources>,
+    /// Who asks broadcasters for theirs.
+    pub broadcasts: Arc<Broadcasts>,
     /// Who keeps house.
     pub retention: Arc<Retention>,
     /// Who keeps replicas and gives them back.
@@ -127,6 +131,11 @@ fn router(gateway: Shared) -> Router {
         )
         .route("/v1/uploads/{id}/parts", put(uploads::parts::put))
         .route("/v1/uploads/{id}/wants", get(uploads::wants::wants))
+        .route("/v1/broadcasters/{providerId}", get(broadcasters::requests::show))
+        .route("/v1/broadcasters/{providerId}/catalogue", put(broadcasters::catalogue::put))
+        .route("/v1/broadcasters/{providerId}/requests", get(broadcasters::requests::listen))
+        .route("/v1/broadcasters/{providerId}/requests/{token}/bytes", put(broadcasters::requests::take))
+        .route("/video", get(broadcasters::video::video))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         // The gate bounds bodies, each address's by its own measure.

@@ -10,7 +10,8 @@ use utoipa::OpenApi;
 
 use super::answer::made;
 use super::{
-    events, health, media, metrics, original, pages, player, providers, storage, titles, tree, uploads,
+    broadcasters, events, health, media, metrics, original, pages, player, providers, storage, titles, tree,
+    uploads,
 };
 
 #[derive(OpenApi)]
@@ -21,6 +22,11 @@ use super::{
         media::show,
         media::delete,
         storage::storage,
+        broadcasters::catalogue::put,
+        broadcasters::requests::listen,
+        broadcasters::requests::show,
+        broadcasters::requests::take,
+        broadcasters::video::video,
         titles::find,
         tree::manifest,
         tree::master,
@@ -53,6 +59,7 @@ use super::{
         (name = "play", description = "What players fetch"),
         (name = "uploads", description = "Sending films: in order (tus 1.0.0), or in any order"),
         (name = "peers", description = "Those who keep replicas"),
+        (name = "broadcast", description = "For those who have films and send them when they are asked for"),
         (name = "pages", description = "For people, and for other pages that play"),
         (name = "health", description = "For those who watch over the gateway"),
     )

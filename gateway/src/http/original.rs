@@ -45,7 +45,17 @@ pub(super) async fn original(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, _) = tree::split(&uri)?;
-    let known = media::served(&gateway, id).await?;
+    send(&gateway, id, &method, &headers).await
+}
+
+/// Sends the source of a medium.
+pub(super) async fn send(
+    gateway: &Shared,
+    id: MediaId,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let known = media::opened(gateway, id).await?;
     let source = match &known.origin {
         Origin::Folder { path, .. } => {
             let path = path.clone();
@@ -63,8 +73,8 @@ pub(super) async fn original(
         }
     };
     let head = head(id, &source, known.file_name());
-    let original = Original { source: Arc::new(source), gateway };
-    let mut response = answer(&headers, &head, (method != Method::HEAD).then_some(Streamed(original)));
+    let original = Original { source: Arc::new(source), gateway: Arc::clone(gateway) };
+    let mut response = answer(headers, &head, (method != Method::HEAD).then_some(Streamed(original)));
     if let Some(name) = file_name(known.file_name()) {
         response.headers_mut().insert(CONTENT_DISPOSITION, name);
     }

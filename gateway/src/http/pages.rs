@@ -102,7 +102,7 @@ pub(super) async fn watch(
 ) -> Result<Response, Problem> {
     let id = uri.path().strip_prefix("/watch/").and_then(MediaId::parse);
     let known = match id {
-        Some(id) => media::served(&gateway, id).await.ok().map(|_| id),
+        Some(id) => media::opened(&gateway, id).await.ok().map(|_| id),
         None => None,
     };
     if let Some(id) = known {

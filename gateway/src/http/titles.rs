@@ -39,7 +39,7 @@ pub(super) struct Asked {
     tag = "media",
     params(("tmdb" = u64, Path, description = "The title's number in the TMDB"), Asked),
     responses(
-        (status = 200, description = "Media of this title, by season and episode", body = List),
+        (status = 200, description = "Media of this title, by season and episode; also those that broadcasters offer", body = List),
         (status = 400, description = "The number or the query can't be understood", content_type = "application/problem+json"),
         (status = 404, description = "No such medium", content_type = "application/problem+json"),
     )
@@ -65,7 +65,8 @@ pub(super) async fn find(
         limit,
         ..index::Query::default()
     };
-    let list = List::of(gateway.index.list(query).await?, &gateway.retention, || asked.address(tmdb, limit));
+    let listed = gateway.index.list_with_offers(query, gateway.broadcasts.connected()).await?;
+    let list = List::of(listed, &gateway, || asked.address(tmdb, limit));
     // What lay behind a cursor may have gone since.
     if list.is_empty() && asked.cursor.is_none() {
         return Err(Problem::new(Kind::NoTitle));

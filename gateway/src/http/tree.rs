@@ -26,7 +26,7 @@ use super::error::{Kind, Problem};
 use super::negotiate;
 use super::stream::{Pieces, Streamed};
 use crate::id::MediaId;
-use crate::playback::{Film, Item, Passing, Playback};
+use crate::playback::{Error, Film, Item, Passing, Playback};
 
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -40,7 +40,11 @@ pub(super) fn split(uri: &Uri) -> Result<(MediaId, &str), Problem> {
 async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
     let (method, headers) = (request.method(), request.headers());
     let (id, path) = split(request.uri())?;
-    let film = gateway.playback.film(id).await?;
+    let film = match gateway.playback.film(id).await {
+        // Perhaps somebody offers it: who opens it asks for it.
+        Err(Error::NoMedia(_)) if gateway.broadcasts.open(id).await? => gateway.playback.film(id).await,
+        film => film,
+    }?;
     let item = film.item(path).ok_or_else(|| Problem::new(Kind::NoItem))?;
     if item.is_versioned() && version(request.uri()).is_some_and(|asked| asked != film.version().to_string())
     {

@@ -43,7 +43,7 @@ pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u6
 }
 
 /// Which bytes a body holds, and of how many: `bytes 0-99/1000` or `bytes 0-99/*`.
-pub(super) fn content_range(headers: &HeaderMap) -> Result<(ByteRange, Option<u64>), Problem> {
+pub(in super::super) fn content_range(headers: &HeaderMap) -> Result<(ByteRange, Option<u64>), Problem> {
     let told = text(headers, &axum::http::header::CONTENT_RANGE);
     let told = told.ok_or_else(|| bad("Content-Range: missing; it is written like bytes 0-99/1000"))?;
     parse_range(told).ok_or_else(|| bad("Content-Range: it is written like bytes 0-99/1000, or bytes 0-99/*"))
