@@ -4,6 +4,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// Bytes that go at once.
+const PIECE: usize = 16 << 10;
 
 /// A relay; it ends with the test.
 pub(crate) struct Link {
@@ -33,6 +37,29 @@ impl Link {
             }
         });
         Self { address, state }
+    }
+
+    /// To a gateway, as fast as so many bits a second go.
+    pub(crate) fn paced(target: &str, bits: u64) -> Self {
+        let link = Self::to(target, 0);
+        let state = Arc::downgrade(&link.state);
+        thread::spawn(move || {
+            let mut last = Instant::now();
+            while let Some(state) = state.upgrade() {
+                let passed = last.elapsed();
+                last += passed;
+                let more =
+                    u64::try_from(passed.as_nanos()).expect("a test is short") * bits / 8 / 1_000_000_000;
+                let mut locked = state.0.lock().expect("nothing panics");
+                // What was not used is lost, but for as much as one piece needs.
+                locked.budget = (locked.budget + more).min(more + PIECE as u64);
+                drop(locked);
+                state.1.notify_all();
+                drop(state);
+                thread::park_timeout(Duration::from_millis(1));
+            }
+        });
+        link
     }
 
     /// Bytes that may still go through.
@@ -66,7 +93,7 @@ fn relay(client: TcpStream, shared: &Arc<(Mutex<State>, Condvar)>) -> std::io::R
         let _ = std::io::copy(&mut back, &mut to_client);
         let _ = to_client.shutdown(Shutdown::Both);
     });
-    let (mut from, mut to, mut piece) = (client, server, [0; 16 << 10]);
+    let (mut from, mut to, mut piece) = (client, server, [0; PIECE]);
     loop {
         let len = from.read(&mut piece)?;
         if len == 0 {

@@ -131,13 +131,6 @@ impl Running {
         self.end();
     }
 
-    /// `kill -NAME`, such as `STOP`.
-    pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("`kill` starts");
-        assert!(sent.success(), "segue had ended before");
-    }
-
     /// Asks it to stop, as a service manager does, and waits for its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal("TERM");

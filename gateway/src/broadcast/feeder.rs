@@ -1,17 +1,19 @@
 //! One film's wants, handed to one broadcaster at a time: another is asked when it stalls or is gone.
 
-use std::collections::HashMap;
 use std::future::pending;
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use segmenter::bytes::ByteRange;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::demand::{Demand, plan};
 use super::peer::{Peer, Request};
-use super::{AVOIDED, Broadcasts};
+use super::{Broadcasts, ends};
+use crate::events::Event;
 use crate::index::{self, Offer};
 use crate::ranges::Ranges;
 use crate::source::{Priority, Stored};
@@ -31,35 +33,36 @@ enum Ended {
     Idle,
     /// It is gone, or does not offer the film any more.
     Lost,
-    /// It sends nothing, or nothing that could be used.
+    /// It sends nothing.
     Stalled,
+    /// It sends other bytes than those that are here.
+    Lies,
+    /// What came is not what was offered.
+    NotIt,
     /// The film is gone, or is no film.
     Over,
 }
 
 /// Asks broadcasters for what is wanted of a film, until none is left who offers it.
 pub(super) async fn feed(broadcasts: &Arc<Broadcasts>, source: &Arc<Stored>) -> Result<(), index::Error> {
-    let mut avoided: HashMap<Arc<str>, Instant> = HashMap::new();
+    let mut film = Film { broadcasts, source, asked: Vec::new(), is_checked: false };
     let (mut wants, mut peers) = (source.wants(), broadcasts.changed.subscribe());
     loop {
         wants.borrow_and_update();
         peers.borrow_and_update();
+        if source.refused().is_some() {
+            film.begin_anew("it sent what can't be played").await?;
+            return Ok(());
+        }
         if !broadcasts.can_feed(source) {
             return Ok(());
         }
-        avoided.retain(|_, until| *until > Instant::now());
         let mut again = None;
         if !source.urgent().is_empty() {
-            match choose(broadcasts, source, &avoided).await? {
-                Some((peer, request)) => {
-                    let ended =
-                        Serving { broadcasts, source, peer: &peer, request, position: None }.run().await;
-                    broadcasts.tell();
-                    debug!(media = %source.id(), broadcaster = %peer.id, ?ended, "broadcaster is not asked any more");
-                    if ended == Ended::Stalled {
-                        info!(media = %source.id(), broadcaster = %peer.id, "broadcaster stalls; another is asked");
-                        avoided.insert(Arc::clone(&peer.id), Instant::now() + AVOIDED);
-                    }
+            match choose(broadcasts, source).await? {
+                Some((peer, request, hash)) => {
+                    let ended = film.ask(&peer, request, hash).await;
+                    film.after(&peer, ended).await?;
                     continue;
                 }
                 None => again = Some(Instant::now() + ALL_BUSY),
@@ -73,19 +76,96 @@ pub(super) async fn feed(broadcasts: &Arc<Broadcasts>, source: &Arc<Stored>) -> 
     }
 }
 
-/// The broadcaster with the least to do, of those who can be asked; one who has stalled only if there is no other.
+/// A film that broadcasters are asked for, one after another.
+struct Film<'a> {
+    broadcasts: &'a Arc<Broadcasts>,
+    source: &'a Arc<Stored>,
+    /// Who was asked for it, while this went on.
+    asked: Vec<Arc<Peer>>,
+    /// What came was found to be something else, and there is nothing better.
+    is_checked: bool,
+}
+
+impl Film<'_> {
+    async fn ask(&mut self, peer: &Arc<Peer>, request: Request, hash: Option<String>) -> Ended {
+        let Self { broadcasts, source, .. } = *self;
+        if !self.was_asked(peer) {
+            self.asked.push(Arc::clone(peer));
+        }
+        let hash = hash.filter(|hash| !self.is_checked && ends::is_such(hash));
+        let ended = Serving { broadcasts, source, peer, request, position: None, hash }.run().await;
+        debug!(media = %source.id(), broadcaster = %peer.id, ?ended, "broadcaster is not asked any more");
+        broadcasts.tell();
+        ended
+    }
+
+    /// Sees to it that another is asked where that is better.
+    async fn after(&mut self, peer: &Arc<Peer>, ended: Ended) -> Result<(), index::Error> {
+        let (id, broadcaster) = (self.source.id(), &peer.id);
+        match ended {
+            Ended::Stalled => {
+                info!(media = %id, %broadcaster, "broadcaster stalls; another is asked");
+                peer.avoid();
+            }
+            Ended::Lies if self.broadcasts.givers(id).await?.len() > 1 => {
+                warn!(media = %id, %broadcaster, "broadcaster sends other bytes than others did");
+                peer.distrust(id);
+            }
+            // Whoever sent what is here is gone: nothing of it can go on.
+            Ended::Lies => {
+                warn!(media = %id, %broadcaster, "broadcaster sends other bytes than are here; the film begins anew");
+                self.remove().await?;
+            }
+            Ended::NotIt => {
+                // Where it is all there is, who watches it sees for themselves.
+                self.is_checked = !self.begin_anew("the ends of what it sent have another hash").await?;
+            }
+            Ended::Idle | Ended::Lost | Ended::Over => {}
+        }
+        Ok(())
+    }
+
+    /// What came is not the film: it goes, and those who sent it are not asked for it again, if there is another who may send what it is;
+    /// false if there is none.
+    async fn begin_anew(&self, why: &'static str) -> Result<bool, index::Error> {
+        let id = self.source.id();
+        if self.broadcasts.givers(id).await?.iter().all(|(peer, _)| self.was_asked(peer)) {
+            return Ok(false);
+        }
+        for peer in &self.asked {
+            warn!(media = %id, broadcaster = %peer.id, why, "broadcaster is not asked for this film any more");
+            peer.distrust(id);
+        }
+        self.remove().await?;
+        Ok(true)
+    }
+
+    async fn remove(&self) -> Result<(), index::Error> {
+        let id = self.source.id();
+        if self.broadcasts.sources.remove(id).await? {
+            self.broadcasts.events.tell(Event::Gone { id, why: "deleted" });
+        }
+        Ok(())
+    }
+
+    fn was_asked(&self, peer: &Arc<Peer>) -> bool {
+        self.asked.iter().any(|asked| Arc::ptr_eq(asked, peer))
+    }
+}
+
+/// The broadcaster with the least to do, of those who can be asked; one who has stalled only if there is no other. With the hash of what
+/// it offers.
 async fn choose(
     broadcasts: &Arc<Broadcasts>,
     source: &Arc<Stored>,
-    avoided: &HashMap<Arc<str>, Instant>,
-) -> Result<Option<(Arc<Peer>, Request)>, index::Error> {
+) -> Result<Option<(Arc<Peer>, Request, Option<String>)>, index::Error> {
     let mut givers = broadcasts.givers(source.id()).await?;
     givers.retain(|(_, offer)| source.length() == Some(offer.size));
     // Of those who stalled the one whose turn is longest ago.
-    givers.sort_by_key(|(peer, _)| (avoided.get(&peer.id).copied(), peer.load()));
+    givers.sort_by_key(|(peer, _)| (peer.avoided(), peer.load()));
     let request = |(peer, offer): (Arc<Peer>, Offer)| {
         let request = peer.request(&offer, source)?;
-        Some((peer, request))
+        Some((peer, request, offer.hash))
     };
     Ok(givers.into_iter().find_map(request))
 }
@@ -98,6 +178,8 @@ struct Serving<'a> {
     request: Request,
     /// Where the viewer who wanted something last will go on.
     position: Option<u64>,
+    /// What the ends of the film have to be, until that has been seen.
+    hash: Option<String>,
 }
 
 impl Serving<'_> {
@@ -130,7 +212,10 @@ impl Serving<'_> {
                 return Ended::Lost;
             }
             if self.request.is_useless() {
-                return Ended::Stalled;
+                return Ended::Lies;
+            }
+            if !self.ends_hold().await {
+                return Ended::NotIt;
             }
             let now = Instant::now();
             let ranked = self.source.ranked();
@@ -170,6 +255,20 @@ impl Serving<'_> {
                 () = sleep_until(next) => {}
             }
         }
+    }
+
+    /// False once the ends of the film are here and are not what was offered.
+    async fn ends_hold(&mut self) -> bool {
+        let Some(length) = self.source.length() else { return true };
+        let is_here = |place: Range<u64>| self.source.has(ByteRange { start: place.start, end: place.end });
+        let Some(hash) = self.hash.take_if(|_| ends::places(length).into_iter().all(is_here)) else {
+            return true;
+        };
+        let source = Arc::clone(self.source);
+        let read = move |bytes: &mut [u8], at| source.read(bytes, at).map_err(io::Error::other);
+        let found = tokio::task::spawn_blocking(move || ends::hash(length, read)).await;
+        // What can't be read now says nothing.
+        found.ok().and_then(Result::ok).is_none_or(|found| found == hash)
     }
 
     /// What is wanted of the film, and what will be if somebody watches it.

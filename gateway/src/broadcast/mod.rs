@@ -7,6 +7,7 @@
 //! have the same bytes, as far as those that are here agree with what it sends.
 
 mod demand;
+pub mod ends;
 mod feeder;
 mod peer;
 #[cfg(test)]
@@ -15,7 +16,6 @@ mod want;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -412,6 +412,3 @@ pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(plain) && !id.starts_with('.')
 }
-
-/// How long one who has just stalled is asked only if nobody else can.
-const AVOIDED: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use segmenter::bytes::ByteRange;
 use serde::Serialize;
@@ -118,6 +119,9 @@ pub struct Peer {
     state: Mutex<State>,
 }
 
+/// How long one who has just stalled is asked only if nobody else can.
+const AVOIDED: Duration = Duration::from_secs(30);
+
 #[derive(Debug, Default)]
 struct State {
     offers: HashSet<MediaId>,
@@ -125,6 +129,10 @@ struct State {
     wants: HashMap<Token, Arc<Want>>,
     /// Bytes of all that it was asked for.
     flying: u64,
+    /// Until when it is asked only if nobody else can be.
+    avoided: Option<Instant>,
+    /// Films of which it sent what they are not.
+    distrusted: HashSet<MediaId>,
 }
 
 impl Peer {
@@ -149,7 +157,23 @@ impl Peer {
     }
 
     pub(super) fn offers(&self, id: MediaId) -> bool {
-        !self.gone.is_cancelled() && self.state().offers.contains(&id)
+        let state = self.state();
+        !self.gone.is_cancelled() && state.offers.contains(&id) && !state.distrusted.contains(&id)
+    }
+
+    /// Never asks it for this film again, as long as it is connected: it sent something else.
+    pub(super) fn distrust(&self, id: MediaId) {
+        self.state().distrusted.insert(id);
+    }
+
+    /// Asks it for a while only if nobody else can be asked.
+    pub(super) fn avoid(&self) {
+        self.state().avoided = Some(Instant::now() + AVOIDED);
+    }
+
+    /// Until when it is avoided; `None` if it is not.
+    pub(super) fn avoided(&self) -> Option<Instant> {
+        self.state().avoided.filter(|until| *until > Instant::now())
     }
 
     pub(super) fn set_offers(&self, offers: HashSet<MediaId>) {

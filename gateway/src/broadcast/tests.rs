@@ -4,13 +4,15 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use segmenter::bytes::Span;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{Size, Span, Sync};
+use crate::config::{Size, Span as Time, Sync};
 use crate::source::Priority;
 use crate::title::Title;
 
@@ -31,8 +33,8 @@ impl House {
             requests: 1,
             flight: Size(2 * MEBI),
             ahead: Size(MEBI),
-            stall: Span(Duration::from_millis(200)),
-            linger: Span(Duration::from_secs(60)),
+            stall: Time(Duration::from_millis(200)),
+            linger: Time(Duration::from_secs(60)),
         };
         Self::with(settings).await
     }
@@ -202,7 +204,7 @@ async fn one_whose_bytes_differ_from_what_is_here_is_not_asked_again() {
     let (writes, span) = (Arc::clone(&source), content(ByteRange::at(0, 10)));
     let wanting = source.want(Priority::Viewer, vec![wanted]);
     let wish = wishes(&mut liar).await.into_iter().find(|wish| wish.from == 0).unwrap();
-    let span = segmenter::bytes::Span { offset: 0, bytes: span };
+    let span = Span { offset: 0, bytes: span };
     tokio::task::spawn_blocking(move || writes.write(&span)).await.unwrap().unwrap();
     let mut honest = house.connect("b", &["film"]).await;
     let zeroes = Bytes::from(vec![1; 100_000]);
@@ -211,6 +213,110 @@ async fn one_whose_bytes_differ_from_what_is_here_is_not_asked_again() {
     send(&house, "b", &asked, content(range(&asked))).await.unwrap();
     drop(wanting);
     assert!(source.has(wanted));
+}
+
+/// Sends whatever is asked for, until it is not connected any more.
+fn send_all(house: &House, mut connection: Connection, bytes: fn(ByteRange) -> Bytes) {
+    let (broadcasts, id) = (Arc::clone(&house.broadcasts), connection.peer.id.to_string());
+    tokio::spawn(async move {
+        while let Some(message) = connection.next().await {
+            let Message::Want { wants, .. } = message else { continue };
+            for wish in wants {
+                // It may have been taken back.
+                let Ok(taking) = broadcasts.take(&id, wish.token, range(&wish), Some(LENGTH)) else {
+                    continue;
+                };
+                let body = stream::iter([Ok::<_, Infallible>(bytes(range(&wish)))]);
+                let _ = taking.take(body, &broadcasts.clock).await;
+            }
+        }
+    });
+}
+
+/// Waits until bytes of a film are here, whichever of its sources they are in, and reads them; whoever wants them asks again when the
+/// film has begun anew.
+async fn arrives(house: &House, id: MediaId, wanted: ByteRange) -> Bytes {
+    let arrived = async {
+        loop {
+            house.broadcasts.open(id).await.unwrap();
+            let Some(source) = house.sources.get(id).await.unwrap() else { continue };
+            let ready = source.ready(Priority::Viewer, &[wanted], Duration::from_secs(1)).await;
+            let mut bytes = vec![0; wanted.len() as usize];
+            if ready.is_ok() && source.read(&mut bytes, wanted.start).is_ok() {
+                return Bytes::from(bytes);
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("it comes")
+}
+
+fn lies(range: ByteRange) -> Bytes {
+    Bytes::from(vec![9; range.len() as usize])
+}
+
+#[tokio::test]
+async fn what_is_not_the_film_that_was_offered_goes_and_comes_from_another() {
+    let house = House::new().await;
+    let read = |bytes: &mut [u8], at| {
+        bytes.copy_from_slice(&content(ByteRange::at(at, bytes.len() as u64)));
+        Ok(())
+    };
+    let hash = ends::hash(LENGTH, read).unwrap();
+    let liar = house.connect("a", &[&hash]).await;
+    let id = offer("", &hash).media;
+    send_all(&house, liar, lies);
+    let [first, last] = ends::places(LENGTH).map(|place| ByteRange { start: place.start, end: place.end });
+    assert_eq!(arrives(&house, id, first).await, lies(first), "what lies between the ends can't be told");
+    let honest = house.connect("b", &[&hash]).await;
+    send_all(&house, honest, content);
+    arrives(&house, id, last).await;
+    let all = async {
+        while arrives(&house, id, first).await != content(first) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("it begins anew");
+    assert_eq!(arrives(&house, id, last).await, content(last));
+}
+
+#[tokio::test]
+async fn a_film_that_cant_be_played_is_asked_for_from_another() {
+    let house = House::new().await;
+    let liar = house.connect("a", &["film"]).await;
+    let id = offer("", "film").media;
+    send_all(&house, liar, lies);
+    let wanted = ByteRange::at(0, 100_000);
+    arrives(&house, id, wanted).await;
+    let honest = house.connect("b", &["film"]).await;
+    send_all(&house, honest, content);
+    house.sources.get(id).await.unwrap().unwrap().refuse("no film");
+    let anew = async {
+        while arrives(&house, id, wanted).await != content(wanted) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), anew).await.expect("it begins anew");
+}
+
+#[tokio::test]
+async fn a_film_of_which_others_are_gone_begins_anew_where_it_cant_go_on() {
+    let house = House::new().await;
+    let mut honest = house.connect("b", &["film"]).await;
+    let source = house.open("film").await;
+    let wanted = ByteRange::at(0, 100_000);
+    let wanting = source.want(Priority::Viewer, vec![wanted]);
+    let wish = wishes(&mut honest).await.into_iter().find(|wish| wish.from == 0).unwrap();
+    // Another sent this before it went.
+    source.write(&Span { offset: 0, bytes: lies(ByteRange::at(0, 10)) }).unwrap();
+    assert!(matches!(send(&house, "b", &wish, content(range(&wish))).await, Err(TakeError::Write(_))));
+    drop(wanting);
+    send_all(&house, honest, content);
+    let anew = async {
+        while arrives(&house, source.id(), wanted).await != content(wanted) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), anew).await.expect("it begins anew");
 }
 
 #[tokio::test]

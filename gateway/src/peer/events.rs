@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::http::{Error, Reply};
 
 /// Bytes that one message may have.
@@ -23,6 +25,7 @@ pub struct Message {
 pub struct EventStream {
     reply: Reply,
     silence: Duration,
+    heard: Instant,
     parser: Parser,
     ready: Vec<Message>,
 }
@@ -30,10 +33,11 @@ pub struct EventStream {
 impl EventStream {
     /// Of a reply whose server is never silent for so long: it sends comments when it has nothing else to say.
     pub fn new(reply: Reply, silence: Duration) -> Self {
-        Self { reply, silence, parser: Parser::default(), ready: Vec::new() }
+        Self { reply, silence, heard: Instant::now(), parser: Parser::default(), ready: Vec::new() }
     }
 
-    /// The next event; `None` when the server has ended the stream.
+    /// The next event; `None` when the server has ended the stream. Nothing is lost where this is dropped before, nor is the silence that
+    /// was until then.
     ///
     /// # Errors
     /// When the connection is lost or silent for too long, or an event is too large.
@@ -42,7 +46,13 @@ impl EventStream {
             if let Some(message) = self.ready.pop() {
                 return Ok(Some(message));
             }
-            let Some(bytes) = self.reply.piece(self.silence).await? else { return Ok(None) };
+            let left = self.silence.saturating_sub(self.heard.elapsed());
+            let piece = self.reply.piece(left).await.map_err(|error| match error {
+                Error::Silent(_) => Error::Silent(self.silence),
+                error => error,
+            })?;
+            let Some(bytes) = piece else { return Ok(None) };
+            self.heard = Instant::now();
             self.ready = self.parser.feed(&bytes).ok_or(Error::TooLong(LARGEST))?;
             self.ready.reverse();
         }

@@ -25,6 +25,10 @@ const SETTINGS: &str = "[broadcast]\nahead = \"64KiB\"\nstall = \"1s\"\n";
 fn gateway(settings: &str) -> Gateway {
     let place = tempfile::tempdir().expect("a temporary folder can be made");
     fs::create_dir(place.path().join("films")).expect("a folder can be made");
+    start(place, settings)
+}
+
+fn start(place: TempDir, settings: &str) -> Gateway {
     let config = place.path().join("segue.toml");
     fs::write(&config, settings).expect("settings can be written");
     Gateway::start_with(place, &[OsStr::new("--config"), config.as_os_str()])
@@ -47,7 +51,13 @@ fn arguments<'a>(gateway: &str, folder: &'a Path, id: &'a str, key: &'a str) -> 
 /// `segue broadcast`, once it is connected.
 #[track_caller]
 fn broadcast(gateway: &Gateway, folder: &Path, id: &str) -> Running {
-    let to = format!("http://{}", gateway.client.0);
+    broadcast_to(&gateway.client.0, folder, id)
+}
+
+/// The same over another way.
+#[track_caller]
+fn broadcast_to(address: &str, folder: &Path, id: &str) -> Running {
+    let to = format!("http://{address}");
     let (running, mut stdout) = Running::start(&arguments(&to, folder, id, KEY));
     line_after(&mut stdout, "broadcasting ").expect("it says that it has begun");
     running

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::*;
 use crate::gateway::problem;
+use crate::link::Link;
 use crate::program::segue;
 use crate::store::du;
 
@@ -78,6 +80,81 @@ fn one_broadcaster_that_comes_back_goes_on_where_it_was() {
     let waits = thread::spawn(move || late.get(&address).status);
     let _again = broadcast(&gateway, films.path(), "alice");
     assert_eq!(waits.join().unwrap(), 200, "{last}");
+}
+
+#[test]
+fn a_gateway_that_comes_back_goes_on_with_what_it_has() {
+    let gateway = gateway(SETTINGS);
+    let films = folder(&[(FIRST, "film.mp4")]);
+    let link = Link::to(&gateway.client.0, u64::MAX);
+    let _broadcaster = broadcast_to(&link.address, films.path(), "alice");
+    let film = address(&only(&gateway));
+    let all = segments(&gateway, &film).swap_remove(0);
+    for segment in &all[..6] {
+        gateway.get(segment).with(200);
+    }
+    // It ends while bytes are on their way.
+    link.let_go(20 << 10);
+    let (late, last) = (gateway.client.clone(), all[15].clone());
+    // Its viewer is cut off too.
+    let waits = thread::spawn(move || late.try_send("GET", &last, &[]));
+    eventually("they are on their way", || (link.left() < 4 << 10).then_some(()));
+    let here = sent(&gateway, "alice");
+    let Gateway { running, place, .. } = gateway;
+    running.kill();
+    let _ = waits.join();
+    let again = start(place, SETTINGS);
+    link.let_go(u64::MAX);
+    link.cut(&again.client.0);
+    eventually("its broadcaster comes back", || {
+        (standing(&again, "alice")["connected"] == true).then_some(())
+    });
+    comes_out_whole(&again, &film, FIRST);
+    let whole = fs::metadata(fixture(FIRST)).unwrap().len();
+    let more = sent(&again, "alice");
+    assert!(more < whole - here / 2, "{more} more of {whole} bytes, after {here}");
+}
+
+#[test]
+fn another_goes_on_at_once_where_a_file_is_gone_or_is_another() {
+    for replaced in [false, true] {
+        // Nobody is taken to stall in this test.
+        let gateway = gateway(&SETTINGS.replace("1s", "60s"));
+        let films = folder(&[(FIRST, "film.mp4")]);
+        let _first = broadcast(&gateway, films.path(), "alice");
+        let film = address(&only(&gateway));
+        let all = segments(&gateway, &film).swap_remove(0);
+        gateway.get(&all[0]).with(200);
+        let others = folder(&[(FIRST, "film.mp4")]);
+        let _second = broadcast(&gateway, others.path(), "bob");
+        match replaced {
+            true => drop(fs::copy(fixture(LAST), films.path().join("film.mp4")).unwrap()),
+            false => fs::remove_file(films.path().join("film.mp4")).unwrap(),
+        }
+        gateway.get(&all[17]).with(200);
+        comes_out_whole(&gateway, &film, FIRST);
+        assert!(sent(&gateway, "bob") > 0);
+    }
+}
+
+#[test]
+fn a_film_begins_within_moments_over_a_slow_way() {
+    // A segment has 150 KiB: 60 ms of 20 Mbit/s.
+    let gateway = gateway("");
+    let films = folder(&[(FIRST, "film.mp4")]);
+    let link = Link::paced(&gateway.client.0, 20_000_000);
+    let _broadcaster = broadcast_to(&link.address, films.path(), "alice");
+    let film = address(&only(&gateway));
+    let asked = Instant::now();
+    gateway.get(&format!("{film}/manifest.json")).with(200);
+    gateway.get(&format!("{film}/v1/1.m4s")).with(200);
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Somebody seeks while what comes next is read ahead.
+    let asked = Instant::now();
+    gateway.get(&format!("{film}/v1/15.m4s")).with(200);
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[test]

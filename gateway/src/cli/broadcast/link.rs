@@ -101,13 +101,20 @@ impl Link {
                     sending.told(&message, shelf);
                 }
                 () = sending.some_done() => {}
-                _ = look.tick() => {
-                    // Walking a folder and reading what is new takes a moment; bytes under way go on.
-                    if tokio::task::block_in_place(|| shelf.look_again()).unwrap_or(false) {
-                        self.offer(shelf).await?;
-                    }
-                }
+                _ = look.tick() => self.offer_again(shelf).await?,
             }
+            if sending.found_stale() {
+                self.offer_again(shelf).await?;
+            }
+        }
+    }
+
+    /// Says what is offered, if that has changed.
+    async fn offer_again(&self, shelf: &mut Shelf) -> Result<(), Ended> {
+        // Walking a folder and reading what is new takes a moment; bytes under way go on.
+        match tokio::task::block_in_place(|| shelf.look_again()) {
+            Ok(true) => self.offer(shelf).await,
+            _ => Ok(()),
         }
     }
 

@@ -1,4 +1,8 @@
-//! Sends what is asked for, in the order in which it is asked for, a few pieces at once, and stops at once when it is not needed any more.
+//! Sends what is asked for, in the order in which it is asked for, and stops at once when it is not needed any more.
+//!
+//! # Why
+//! The bytes of one piece go out at a time, so that what was asked for first comes first on a slow way; those of the next follow while the
+//! gateway has yet to say that it has the last, so that a long way is full.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -11,6 +15,7 @@ use futures_util::stream;
 use hyper::Method;
 use segmenter::offline::Progress;
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Bars;
@@ -21,7 +26,7 @@ use crate::cli::progress::Bar;
 use crate::id::Identity;
 use crate::peer::{Body, Message};
 
-/// Pieces that are sent at once: enough that the way is full while one is acknowledged.
+/// Pieces that are under way at once: one of which bytes are sent, and others of which the gateway's answer is on its way.
 const AT_ONCE: usize = 4;
 /// Bytes that are read at once.
 const READ: u64 = 128 << 10;
@@ -76,7 +81,20 @@ pub(super) struct Sending<'a> {
     waiting: VecDeque<Piece>,
     /// By token, with the request.
     under_way: HashMap<String, (String, AbortHandle)>,
-    tasks: JoinSet<(String, String, u64)>,
+    tasks: JoinSet<Sent>,
+    /// Whose bytes are sent.
+    turn: Arc<Semaphore>,
+    /// Something is not what the gateway was told it is.
+    stale: bool,
+}
+
+/// How sending a piece ended.
+struct Sent {
+    token: String,
+    request: String,
+    bytes: u64,
+    /// The file is not the one that was offered, or can't be read.
+    stale: bool,
 }
 
 impl<'a> Sending<'a> {
@@ -88,7 +106,14 @@ impl<'a> Sending<'a> {
             waiting: VecDeque::new(),
             under_way: HashMap::new(),
             tasks: JoinSet::new(),
+            turn: Arc::new(Semaphore::new(1)),
+            stale: false,
         }
+    }
+
+    /// Whether a film that was asked for is not what was offered any more; true once.
+    pub(super) fn found_stale(&mut self) -> bool {
+        std::mem::take(&mut self.stale)
     }
 
     /// Does what the gateway says; what is not understood is left alone.
@@ -112,8 +137,11 @@ impl<'a> Sending<'a> {
 
     fn want(&mut self, wanted: Option<Wanted>, shelf: &Shelf) {
         let Some(Wanted { request, item, wants }) = wanted else { return };
-        // What is not here any more is not sent: the gateway asks another.
-        let Some(film) = shelf.film(&item) else { return };
+        // What is not here any more is not sent: the gateway is told, and asks another.
+        let Some(film) = shelf.film(&item) else {
+            self.stale = true;
+            return;
+        };
         let pieces = wants.into_iter().filter(|wish| wish.from < wish.to && wish.to <= film.identity.size);
         let piece = |wish| Piece { request: request.clone(), film: film.clone(), wish };
         self.waiting.extend(pieces.map(piece));
@@ -146,11 +174,12 @@ impl<'a> Sending<'a> {
             None => std::future::pending().await,
         };
         // One that was taken back is not here any more.
-        if let Ok((token, request, sent)) = done {
+        if let Ok(Sent { token, request, bytes, stale }) = done {
             self.under_way.remove(&token);
+            self.stale |= stale;
             if let Some(request) = self.requests.get_mut(&request) {
-                request.sent += sent;
-                request.bar.wrote(sent);
+                request.sent += bytes;
+                request.bar.wrote(bytes);
             }
         }
         self.start();
@@ -160,29 +189,45 @@ impl<'a> Sending<'a> {
         while self.under_way.len() < AT_ONCE {
             let Some(piece) = self.waiting.pop_front() else { return };
             let (token, request) = (piece.wish.token.clone(), piece.request.clone());
-            let task = self.tasks.spawn(send(self.link.clone(), piece));
+            let task = self.tasks.spawn(send(self.link.clone(), piece, Arc::clone(&self.turn)));
             self.under_way.insert(token, (request, task));
         }
     }
 }
 
-/// Sends a piece; says whose it was and how many bytes were taken. One that can't be sent is asked for again, here or elsewhere.
-async fn send(link: Link, piece: Piece) -> (String, String, u64) {
+/// Sends a piece, and says how it ended. One that can't be sent is asked for again, here or elsewhere.
+async fn send(link: Link, piece: Piece, turn: Arc<Semaphore>) -> Sent {
     let Piece { request, film, wish } = piece;
-    let sent = try_send(&link, &film, &wish).await.unwrap_or(0);
-    (wish.token, request, sent)
+    let mut sent = Sent { token: wish.token.clone(), request, bytes: 0, stale: false };
+    // It is never closed; those who came first have their turn first.
+    let Ok(turn) = turn.acquire_owned().await else { return sent };
+    match open(&film).await {
+        Ok(file) => sent.bytes = try_send(&link, &film, &wish, file, turn).await.unwrap_or(0),
+        Err(_) => sent.stale = true,
+    }
+    sent
 }
 
-async fn try_send(link: &Link, film: &Film, wish: &Wish) -> anyhow::Result<u64> {
-    let length = wish.to - wish.from;
+/// Its file. Another film under its name is not sent in its place.
+async fn open(film: &Film) -> io::Result<Arc<File>> {
     let (path, offered) = (film.path.clone(), film.identity);
-    let file = tokio::task::spawn_blocking(move || {
+    let opened = tokio::task::spawn_blocking(move || {
         let file = File::open(path)?;
-        // Another film under its name is not sent in its place.
         let same = Identity::of(&file.metadata()?) == offered;
         if same { Ok(Arc::new(file)) } else { Err(io::Error::from(io::ErrorKind::NotFound)) }
     });
-    let body = Body::stream(length, pieces(file.await??, wish.from, wish.to));
+    opened.await.map_err(io::Error::other)?
+}
+
+async fn try_send(
+    link: &Link,
+    film: &Film,
+    wish: &Wish,
+    file: Arc<File>,
+    turn: OwnedSemaphorePermit,
+) -> anyhow::Result<u64> {
+    let length = wish.to - wish.from;
+    let body = Body::stream(length, pieces(file, wish.from, wish.to, turn));
     let range = format!("bytes {}-{}/{}", wish.from, wish.to - 1, film.identity.size);
     let path = format!("requests/{}/bytes", wish.token);
     let asked = link.request(Method::PUT, &path).header("content-range", range).body(body);
@@ -192,8 +237,14 @@ async fn try_send(link: &Link, film: &Film, wish: &Wish) -> anyhow::Result<u64> 
     Ok(taken)
 }
 
-fn pieces(file: Arc<File>, from: u64, to: u64) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
-    stream::try_unfold((file, from), move |(file, at)| async move {
+/// The bytes of a piece. Its turn ends with the last.
+fn pieces(
+    file: Arc<File>,
+    from: u64,
+    to: u64,
+    turn: OwnedSemaphorePermit,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold((file, from, Some(turn)), move |(file, at, mut turn)| async move {
         if at >= to {
             return Ok(None);
         }
@@ -203,6 +254,9 @@ fn pieces(file: Arc<File>, from: u64, to: u64) -> impl futures_util::Stream<Item
             file.read_exact_at(&mut bytes, at).map(|()| (Bytes::from(bytes), file))
         });
         let (bytes, file) = read.await.map_err(io::Error::other)??;
-        Ok(Some((bytes, (file, at + length))))
+        if at + length >= to {
+            turn = None;
+        }
+        Ok(Some((bytes, (file, at + length, turn))))
     })
 }

@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Failure;
+use crate::broadcast::ends;
 use crate::id::Identity;
 use crate::source::walk;
 use crate::title::{Title, Type};
-
-/// Bytes at either end of a file that its hash is made of.
-const END: u64 = 1 << 20;
 
 /// The films of a folder, by what they are called in the catalogue.
 #[derive(Debug)]
@@ -111,19 +109,10 @@ impl Film {
     }
 }
 
-/// Tells a file's contents from others of its length without reading all of it: BLAKE3 of its length and of what lies at its ends. Where
-/// a film's tables lie at either end, this is all that two films of one length differ in.
+/// Tells a file's contents from others of its length without reading all of it.
 fn hash(path: &Path, size: u64) -> io::Result<String> {
     let file = File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&size.to_le_bytes());
-    let end = END.min(size);
-    for at in [0, size - end] {
-        let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, at)?;
-        hasher.update(&bytes);
-    }
-    Ok(format!("blake3-ends:{}", hasher.finalize().to_hex()))
+    ends::hash(size, |bytes, at| file.read_exact_at(bytes, at))
 }
 
 #[cfg(test)]
