@@ -109,7 +109,8 @@ impl Film {
 
 /// Say what a broadcaster offers, in the place of what it said before.
 ///
-/// The first to name an id has it from then on, with the key that it brings in `Broadcaster-Key`, of 16 characters or more. If it brings none, one is made and told. Nobody else can use the id without it.
+/// The first to name an id has it from then on, with the key that it brings in `Broadcaster-Key`, of 16 characters or more. If it brings
+/// none, one is made and told. Nobody else can use the id without it.
 #[utoipa::path(
     put,
     path = "/v1/broadcasters/{providerId}/catalogue",
