@@ -65,6 +65,7 @@ bench: player ## time and memory beside cp, other packagers and other players, t
 	cargo build --release --locked -p gateway --bin segue
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/packagers.sh
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/serve.sh
+	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/ingest.sh
 	cargo bench --locked -p segmenter
 	cargo bench --locked -p gateway --bench store
 	SEGUE_BIN=$(abspath $(TARGET))/release/segue tests/bench/players.sh

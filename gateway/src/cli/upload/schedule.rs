@@ -1,5 +1,7 @@
 //! What is sent next: a plain structure that is told what is wanted, what is on its way and what has arrived.
 
+use std::collections::HashMap;
+
 use segmenter::bytes::ByteRange;
 
 use crate::ranges::Ranges;
@@ -11,9 +13,12 @@ const PART: u64 = 10 << 20;
 /// Bytes of what is urgent that go in one request: what becomes more urgent meanwhile waits for no more.
 const URGENT: u64 = 1 << 20;
 /// Requests at once.
-const AT_ONCE: usize = 4;
-/// Of which so many bring what nobody waits for: what somebody does wait for never has to wait for a place.
+const AT_ONCE: usize = 16;
+/// Of which so many bring what nobody waits for.
 const REST: usize = 3;
+/// And so many what is at least as urgent as what comes next: one is on its way while the gateway answers the one before. What becomes
+/// more urgent than they are never waits for a place.
+const AHEAD: usize = 2;
 
 /// Bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,10 @@ impl Schedule {
             return None;
         }
         let (range, urgent) = match self.urgent_range() {
-            Some(range) => (range, true),
+            Some((rank, _)) if self.ranks().values().filter(|ahead| **ahead <= rank).count() >= AHEAD => {
+                return None;
+            }
+            Some((_, range)) => (range, true),
             None => (self.rest()?, false),
         };
         let flight = Flight { number: self.next, range, urgent };
@@ -62,15 +70,31 @@ impl Schedule {
         Some(flight)
     }
 
-    fn urgent_range(&self) -> Option<ByteRange> {
+    /// Whether somebody waits for bytes that no request brings yet.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.urgent_range().is_some()
+    }
+
+    /// In which order what is urgent and on its way is wanted now, by the numbers of the requests. What nobody waits for any more is not
+    /// in it.
+    pub(super) fn ranks(&self) -> HashMap<u64, usize> {
+        let meets = |a: &ByteRange, b: &ByteRange| a.start < b.end && b.start < a.end;
+        let rank = |flight: &Flight| self.urgent.iter().position(|wanted| meets(wanted, &flight.range));
+        let urgent = self.flying.iter().filter(|flight| flight.urgent);
+        urgent.filter_map(|flight| Some((flight.number, rank(flight)?))).collect()
+    }
+
+    /// What is to be sent next of what is wanted, and the how manieth of the wants it is.
+    fn urgent_range(&self) -> Option<(usize, ByteRange)> {
         let mut sent = self.arrived.clone();
         // What flies among the rest may be long in coming; better twice than late.
         for flight in self.flying.iter().filter(|flight| flight.urgent) {
             sent.insert(flight.range);
         }
         let inside = |range: &ByteRange| ByteRange { end: range.end.min(self.length), ..*range };
-        let missing = self.urgent.iter().map(inside).find_map(|range| sent.missing(range).next());
-        missing.map(|range| ByteRange { end: range.end.min(range.start + URGENT), ..range })
+        let missing = self.urgent.iter().map(inside).map(|range| sent.missing(range).next());
+        let (rank, range) = missing.enumerate().find_map(|(rank, range)| Some((rank, range?)))?;
+        Some((rank, ByteRange { end: range.end.min(range.start + URGENT), ..range }))
     }
 
     fn rest(&self) -> Option<ByteRange> {
@@ -136,10 +160,16 @@ mod tests {
         schedule.wanted(vec![range(9 * PART, 9 * PART + 5), range(0, 5)]);
         let flight = schedule.next().unwrap();
         assert_eq!((flight.range, flight.urgent), (range(9 * PART, 9 * PART + 5), true));
-        assert_eq!(schedule.next(), None);
-        schedule.landed(&flight);
         let flight = schedule.next().unwrap();
         assert_eq!((flight.range, flight.urgent), (range(0, 5), true), "on its way among the rest");
+        assert_eq!(schedule.ranks(), HashMap::from([(flight.number - 1, 0), (flight.number, 1)]));
+        // Two are on their way: the next of the same waits, and what is more urgent does not.
+        schedule.wanted(vec![range(9 * PART, 9 * PART + 5), range(0, 5), range(7 * PART, 7 * PART + 5)]);
+        assert_eq!(schedule.next(), None);
+        assert!(schedule.has_urgent());
+        schedule.wanted(vec![range(8 * PART, 8 * PART + 5), range(9 * PART, 9 * PART + 5), range(0, 5)]);
+        assert_eq!(schedule.next().map(|flight| flight.range), Some(range(8 * PART, 8 * PART + 5)));
+        assert!(!schedule.has_urgent());
     }
 
     proptest! {

@@ -49,6 +49,7 @@ pub(super) async fn send(
     let mut flying: HashMap<u64, Arc<AtomicU64>> = HashMap::new();
     let mut draw = tokio::time::interval(DRAW);
     let mut announced = false;
+    let mut more_urgent = None;
     // The timeline is worth more than whatever else would be on its way before.
     let _ = tokio::time::timeout(FIRST, wanted.changed()).await;
     loop {
@@ -73,6 +74,12 @@ pub(super) async fn send(
                 sent,
             ));
         }
+        gate.rank(schedule.ranks());
+        // Else the rest would fill the link between two requests for what somebody waits for.
+        more_urgent = match schedule.has_urgent() {
+            true => more_urgent.or_else(|| Some(gate.urgent(u64::MAX))),
+            false => None,
+        };
         if requests.is_empty() {
             if announced && schedule.is_done() && now.state == "ready" {
                 break;
