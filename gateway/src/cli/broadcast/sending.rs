@@ -15,7 +15,7 @@ use futures_util::stream;
 use hyper::Method;
 use segmenter::offline::Progress;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Bars;
@@ -82,8 +82,8 @@ pub(super) struct Sending<'a> {
     /// By token, with the request.
     under_way: HashMap<String, (String, AbortHandle)>,
     tasks: JoinSet<Sent>,
-    /// Whose bytes are sent.
-    turn: Arc<Semaphore>,
+    /// Told, or dropped, when the bytes of the last piece that has begun have been sent: then it is the next one's turn.
+    turn: Option<oneshot::Receiver<()>>,
     /// Something is not what the gateway was told it is.
     stale: bool,
 }
@@ -106,7 +106,7 @@ impl<'a> Sending<'a> {
             waiting: VecDeque::new(),
             under_way: HashMap::new(),
             tasks: JoinSet::new(),
-            turn: Arc::new(Semaphore::new(1)),
+            turn: None,
             stale: false,
         }
     }
@@ -189,20 +189,29 @@ impl<'a> Sending<'a> {
         while self.under_way.len() < AT_ONCE {
             let Some(piece) = self.waiting.pop_front() else { return };
             let (token, request) = (piece.wish.token.clone(), piece.request.clone());
-            let task = self.tasks.spawn(send(self.link.clone(), piece, Arc::clone(&self.turn)));
+            let (done, next) = oneshot::channel();
+            let before = self.turn.replace(next);
+            let task = self.tasks.spawn(send(self.link.clone(), piece, before, done));
             self.under_way.insert(token, (request, task));
         }
     }
 }
 
 /// Sends a piece, and says how it ended. One that can't be sent is asked for again, here or elsewhere.
-async fn send(link: Link, piece: Piece, turn: Arc<Semaphore>) -> Sent {
+async fn send(
+    link: Link,
+    piece: Piece,
+    before: Option<oneshot::Receiver<()>>,
+    done: oneshot::Sender<()>,
+) -> Sent {
     let Piece { request, film, wish } = piece;
     let mut sent = Sent { token: wish.token.clone(), request, bytes: 0, stale: false };
-    // It is never closed; those who came first have their turn first.
-    let Ok(turn) = turn.acquire_owned().await else { return sent };
+    if let Some(before) = before {
+        // One that was taken back tells nothing, and is over too.
+        let _ = before.await;
+    }
     match open(&film).await {
-        Ok(file) => sent.bytes = try_send(&link, &film, &wish, file, turn).await.unwrap_or(0),
+        Ok(file) => sent.bytes = try_send(&link, &film, &wish, file, done).await.unwrap_or(0),
         Err(_) => sent.stale = true,
     }
     sent
@@ -224,10 +233,10 @@ async fn try_send(
     film: &Film,
     wish: &Wish,
     file: Arc<File>,
-    turn: OwnedSemaphorePermit,
+    done: oneshot::Sender<()>,
 ) -> anyhow::Result<u64> {
     let length = wish.to - wish.from;
-    let body = Body::stream(length, pieces(file, wish.from, wish.to, turn));
+    let body = Body::stream(length, pieces(file, wish.from, wish.to, done));
     let range = format!("bytes {}-{}/{}", wish.from, wish.to - 1, film.identity.size);
     let path = format!("requests/{}/bytes", wish.token);
     let asked = link.request(Method::PUT, &path).header("content-range", range).body(body);
@@ -242,9 +251,9 @@ fn pieces(
     file: Arc<File>,
     from: u64,
     to: u64,
-    turn: OwnedSemaphorePermit,
+    done: oneshot::Sender<()>,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
-    stream::try_unfold((file, from, Some(turn)), move |(file, at, mut turn)| async move {
+    stream::try_unfold((file, from, Some(done)), move |(file, at, mut done)| async move {
         if at >= to {
             return Ok(None);
         }
@@ -255,8 +264,8 @@ fn pieces(
         });
         let (bytes, file) = read.await.map_err(io::Error::other)??;
         if at + length >= to {
-            turn = None;
+            done = None;
         }
-        Ok(Some((bytes, (file, at + length, turn))))
+        Ok(Some((bytes, (file, at + length, done))))
     })
 }
