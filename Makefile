@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: run test check fixtures player binary conformance bench fuzz help clean
+.PHONY: run test check fixtures player binary conformance bench fuzz help clean described
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Where a folder of real media and the checker for it may lie; what needs them says so when they are not there.
@@ -23,7 +23,7 @@ test: check fixtures binary ## check, and every test: Rust, command line, HTTP, 
 	cargo nextest run --locked --workspace
 	cargo test --locked --workspace --doc --quiet
 	cd player && npm test --silent
-	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory conformance described
 
 check: player ## formatting, clippy with warnings denied, rustdoc, TypeScript, scripts
 	@.ci/need cc python3 cargo cargo-fmt cargo-clippy shellcheck
@@ -31,7 +31,7 @@ check: player ## formatting, clippy with warnings denied, rustdoc, TypeScript, s
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 	cd player && npm run --silent check
-	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/*.sh
+	shellcheck .ci/run .ci/need fixtures/make.sh tests/conformance.sh tests/fuzz.sh tests/bench/*.sh tests/schemathesis/*.sh
 
 player: player/dist/pages/watch.html
 
@@ -50,6 +50,16 @@ player/node_modules/.installed: player/package-lock.json
 binary: player
 	@.ci/need cc cargo cargo-nextest
 	cargo build --locked --workspace --bins --tests --quiet
+
+# What the description at /openapi.json says has to be what is served.
+described: fixtures binary $(TARGET)/schemathesis/.installed
+	tests/schemathesis/run.sh $(abspath $(TARGET))/schemathesis/bin/schemathesis $(CURDIR)/fixtures/media/edge/co64.mp4
+
+$(TARGET)/schemathesis/.installed: tests/schemathesis/requirements.txt
+	@.ci/need python3 venv
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 fixtures:
 	@.ci/need curl ffmpeg python3

@@ -1,9 +1,10 @@
 //! Who may do what.
 
+use crate::fixtures::path as fixture;
 use crate::gateway::{Gateway, problem};
 use crate::http::Client;
 use crate::listen::Listening;
-use crate::program::segue;
+use crate::program::{Running, eventually, segue};
 
 const SETTINGS: &str = "[auth]
 view = \"viewers-0123456789\"
@@ -133,4 +134,24 @@ fn a_token_that_could_be_guessed_is_refused_and_not_shown() {
     std::fs::write(&config, "[auth]\nupload = \"hunter2\"\n").unwrap();
     let refused = segue(&["serve", "--config", config.to_str().unwrap()]).refused();
     assert!(refused.stderr.contains("line 2") && !refused.stderr.contains("hunter2"), "{}", refused.stderr);
+}
+
+#[test]
+fn those_who_send_bring_their_token() {
+    let (gateway, _film) = closed();
+    let to = format!("http://{}", gateway.client.0);
+    let film = fixture("edge/co64.mp4");
+    let data = gateway.place.path().join("provider");
+    let upload = ["upload", film.to_str().unwrap(), "--to", &to];
+    let provider = ["provider", "--to", &to, "--data", data.to_str().unwrap()];
+    assert!(segue(&upload).refused().stderr.contains("token"));
+    assert!(segue(&provider).refused().stderr.contains("--token"));
+    let wrong = [&provider[..], &["--token", "senders-0123456789"]].concat();
+    assert!(segue(&wrong).refused().stderr.contains("403"));
+    segue(&[&upload[..], &["--token", "senders-0123456789"]].concat()).done();
+    let (_provider, _) = Running::start(&[&provider[..], &["--token", "admins-0123456789ab"]].concat());
+    eventually("it is connected", || {
+        let list = gateway.client.send("GET", "/v1/providers", &[ADMIN]).with(200).json();
+        (list["items"][0]["connected"] == true).then_some(())
+    });
 }

@@ -4,8 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::fixtures::path as fixture;
 use crate::gateway::{Gateway, problem};
 use crate::http::read_reply;
+use crate::listen::Listening;
+use crate::program::{Running, eventually};
 
 /// As long as a gateway of a test may take for what it does within a second.
 const SOON: Duration = Duration::from_secs(20);
@@ -103,4 +106,35 @@ fn a_client_that_takes_nothing_of_what_it_asked_for_is_cut_off() {
     let ended = stream.read_to_end(&mut taken);
     let bytes = std::fs::metadata(gateway.place.path().join("films/Held upright.mp4")).unwrap().len();
     assert!((taken.len() as u64) < 60 * bytes, "{ended:?}, {} bytes", taken.len());
+}
+
+#[test]
+fn streams_sockets_and_uploads_that_are_slow_but_steady_go_on_for_longer_than_any_limit() {
+    let gateway = Gateway::over(&[]).restarted_with("[http]\nstall = \"1s\"\npatience = \"1s\"\n");
+    let mut events = Listening::open(&gateway.client, "/v1/events", &[]);
+    let data = gateway.place.path().join("provider");
+    let to = format!("http://{}", gateway.client.0);
+    let provider = ["provider", "--to", &to, "--data", data.to_str().unwrap(), "--id", "silent"];
+    let (_provider, _) = Running::start(&provider);
+    let is_here = || gateway.get("/v1/providers").with(200).json()["items"][0]["connected"] == true;
+    eventually("it is connected", || is_here().then_some(()));
+    let heard = events.next().expect("the stream goes on");
+    assert_eq!((heard.name.as_str(), &heard.data["connected"]), ("peer", &true.into()));
+
+    let film = std::fs::read(fixture("edge/co64.mp4")).unwrap();
+    let mut stream = connect(&gateway);
+    let head = format!(
+        "POST /v1/uploads HTTP/1.1\r\nhost: a\r\ntus-resumable: 1.0.0\r\nupload-length: {}\r\ncontent-type: application/offset+octet-stream\r\ncontent-length: 40000\r\n\r\n",
+        film.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    for piece in film[..40_000].chunks(4000) {
+        std::thread::park_timeout(Duration::from_millis(400));
+        stream.write_all(piece).unwrap();
+    }
+    let reply = read_reply(std::io::BufReader::new(stream), "POST").unwrap().with(201);
+    assert_eq!(reply.must("upload-offset"), "40000");
+    let heard = events.find(|heard| heard.name != "peer").expect("the stream goes on");
+    assert!(heard.data["id"].is_string(), "{heard:?}");
+    assert!(is_here(), "its socket is open still");
 }

@@ -281,7 +281,7 @@ impl ProviderArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   segue sign http://films.example/watch/24jrq3eq31rfx29b --config segue.toml
-  SEGUE_AUTH_SECRET=... segue sign http://films.example/v1/media/24jrq3eq31rfx29b/master.m3u8 --for 1day
+  SEGUE_AUTH_SECRET=... segue sign http://films.example/v1/media/24jrq3eq31rfx29b/master.m3u8 --for 24h
   segue sign http://films.example/v1/uploads --role upload --config segue.toml")]
 pub(super) struct SignArgs {
     /// Address to sign.

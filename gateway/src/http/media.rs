@@ -11,6 +11,7 @@ use segmenter::manifest::State as MediaState;
 use serde::{Deserialize, Serialize};
 
 use super::answer::json;
+use super::described;
 use super::error::{Kind, Problem};
 use super::paging::{self, Address, bad};
 use super::{Gateway, Shared, tree};
@@ -25,16 +26,17 @@ use crate::title::Type;
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Items of a page: 1 to 1000, 100 if not said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Where the page begins; stands in `next` of the page before.
     cursor: Option<String>,
     /// Only media whose title holds this.
     q: Option<String>,
     /// Only `movie` or `tv`.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = described::kind)]
     r#type: Option<Type>,
     /// Only `ready`, `failed` ...; `offered` are those that come from a broadcaster once they are opened.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = described::state)]
     state: Option<Standing>,
 }
 
@@ -57,6 +59,7 @@ enum Offered {
 
 /// A page of the list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = MediaList)]
 pub(super) struct List {
     /// In order: of their titles, or of seasons and episodes.
     items: Vec<Item>,
@@ -83,6 +86,7 @@ impl List {
 
 /// A medium in the list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Media)]
 pub(super) struct Item {
     /// Its name in addresses.
     #[schema(value_type = String)]

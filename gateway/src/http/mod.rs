@@ -7,6 +7,7 @@ mod answer;
 mod around;
 mod broadcasters;
 mod conditional;
+mod described;
 mod error;
 mod events;
 mod gate;

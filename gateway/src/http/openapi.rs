@@ -9,6 +9,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 
 use super::answer::made;
+use super::described::Everywhere;
 use super::{
     broadcasters, events, health, media, metrics, original, pages, player, providers, storage, titles, tree,
     uploads,
@@ -16,6 +17,7 @@ use super::{
 
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&Everywhere),
     info(title = "Segue", description = "Films as CMAF segments with JSON, HLS and DASH manifests."),
     paths(
         media::list,

@@ -17,6 +17,7 @@ use crate::provider::{Standing, largest_frame};
 
 /// The providers that ever came.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ProviderList)]
 pub(super) struct List {
     /// By id.
     items: Vec<Item>,
@@ -24,6 +25,7 @@ pub(super) struct List {
 
 /// How a provider is doing.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Provider)]
 pub(super) struct Item {
     /// What it is called.
     id: String,

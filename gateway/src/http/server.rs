@@ -12,7 +12,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::{ALLOW, HeaderMap};
+use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -161,10 +164,25 @@ async fn handle(
     tus::mean_method(&mut request);
     let around = Around::before(&request);
     let response = match preflight(&request, &desk.gateway) {
-        Some(response) => response.map(Outgoing::Routed),
+        Some(mut response) => {
+            allow(response.headers_mut(), &desk, request.uri()).await?;
+            response.map(Outgoing::Routed)
+        }
         None => gated(&desk, &caller, request).await?,
     };
     Ok(around.after(response, &desk.gateway.counts))
+}
+
+/// Says which methods an address takes: those that the router says when it is asked for another.
+async fn allow(fields: &mut HeaderMap, desk: &Desk, uri: &Uri) -> Result<(), Infallible> {
+    let mut asked = Request::new(Body::empty());
+    (*asked.method_mut(), *asked.uri_mut()) = (Method::OPTIONS, uri.clone());
+    let refused = desk.router.clone().call(asked).await?;
+    let methods = refused.headers().get(ALLOW).and_then(|methods| methods.to_str().ok());
+    if let Some(Ok(methods)) = methods.map(|methods| HeaderValue::try_from(format!("{methods},OPTIONS"))) {
+        fields.insert(ALLOW, methods);
+    }
+    Ok(())
 }
 
 /// The answer to a request that has to be let through first, whichever way it goes then.

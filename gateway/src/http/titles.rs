@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::answer::json;
+use super::described;
 use super::error::{Kind, Problem};
 use super::media::List;
 use super::paging::{self, Address, bad};
@@ -20,13 +21,14 @@ use crate::title::Type;
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
     /// Only `movie` or `tv`: the TMDB counts them apart.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = described::kind)]
     r#type: Option<Type>,
     /// Only episodes of this season; 999 for what has none.
     season: Option<u32>,
     /// Only episodes of this number; 999 for what has none.
     episode: Option<u32>,
     /// Items of a page: 1 to 1000, 100 if not said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Where the page begins; stands in `next` of the page before.
     cursor: Option<String>,

@@ -28,6 +28,7 @@ pub(super) const ADDRESS: &str = "/v1/uploads";
 
 /// How far an upload is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Upload)]
 pub(super) struct Shown {
     /// Its name in addresses; whoever knows it may go on with it.
     id: String,
