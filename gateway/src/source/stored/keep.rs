@@ -1,0 +1,112 @@
+//! Bytes are kept: synced first, then in rows; only then may they be acknowledged.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use segmenter::bytes::ByteRange;
+
+use super::{Stored, WriteError};
+use crate::index::{self, Chunk};
+use crate::ranges::Ranges;
+use crate::store::{self, BLOCK, FILE, step};
+
+impl Stored {
+    /// Publishes what was written before this was called: it may be acknowledged from when this returns.
+    ///
+    /// # Errors
+    /// When disk or index can't be written; the bytes can still be read, and may be kept by the next call.
+    pub async fn keep(self: &Arc<Self>) -> Result<(), WriteError> {
+        let Ok(_turn) = self.keeping.acquire().await else { return Err(WriteError::Gone(self.id)) };
+        let mut chunks = Dirty::take(self);
+        if chunks.numbers.is_empty() {
+            return Ok(());
+        }
+        let (source, numbers) = (Arc::clone(self), chunks.numbers.clone());
+        let synced = tokio::task::spawn_blocking(move || source.sync(&numbers)).await;
+        let synced = synced.map_err(|_| WriteError::Gone(self.id))??;
+        step("chunks synced");
+        self.ground.index.put_chunks(self.id, synced.clone()).await.map_err(|error| match error {
+            index::Error::Full => WriteError::DiskFull,
+            error => error.into(),
+        })?;
+        step("rows written");
+        chunks.numbers.clear();
+        let whole: Vec<_> =
+            synced.iter().filter(|chunk| chunk.sum.is_some()).map(|chunk| chunk.number).collect();
+        let mut state = self.state();
+        for chunk in synced {
+            let start = self.start(chunk.number);
+            for range in chunk.here.iter() {
+                state.kept.insert(ByteRange { start: start + range.start, end: start + range.end });
+            }
+            if let Some(sum) = chunk.sum {
+                state.sums.insert(chunk.number, sum);
+                state.checked.insert(chunk.number);
+            }
+            let used = self.used();
+            state.touched.insert(chunk.number, used);
+        }
+        drop(state);
+        self.tell();
+        whole.into_iter().for_each(|number| self.ground.news.landed(self.id, number));
+        Ok(())
+    }
+
+    /// Brings chunks to the disk, and says what is here of each.
+    fn sync(&self, numbers: &BTreeSet<u32>) -> Result<Vec<Chunk>, WriteError> {
+        let failed = |number| {
+            move |source: io::Error| match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteError::DiskFull,
+                _ => WriteError::Disk { media: self.id, number, source },
+            }
+        };
+        let mut chunks = Vec::with_capacity(numbers.len());
+        for number in numbers.iter().copied() {
+            let file =
+                self.file(number, || self.ground.files.create(self.id, number)).map_err(failed(number))?;
+            // Before the sync: what comes later is of the next one.
+            let (here, whole) = self.of_chunk(number);
+            self.ground.files.keep(&file).map_err(failed(number))?;
+            let sum = (here.bytes() == whole)
+                .then(|| store::sum(&file, whole))
+                .transpose()
+                .map_err(failed(number))?;
+            chunks.push(Chunk { number, stored: here.stored(BLOCK) + FILE, here, sum });
+        }
+        if let Some(first) = numbers.first() {
+            self.ground.files.keep_names(self.id).map_err(failed(*first))?;
+        }
+        Ok(chunks)
+    }
+
+    /// What is here of a chunk, counted from its start, and how many bytes it has in all.
+    pub(super) fn of_chunk(&self, number: u32) -> (Ranges, u64) {
+        let state = self.state();
+        let range = ByteRange::at(self.start(number), self.chunk);
+        let end = state.length.map_or(range.end, |length| range.end.min(length));
+        let here = state.here.within(range);
+        let here =
+            here.map(|part| ByteRange { start: part.start - range.start, end: part.end - range.start });
+        (here.collect(), end.saturating_sub(range.start))
+    }
+}
+
+/// Chunks that are being kept; if that is broken off, they are dirty again.
+struct Dirty<'a> {
+    source: &'a Stored,
+    numbers: BTreeSet<u32>,
+}
+
+impl<'a> Dirty<'a> {
+    fn take(source: &'a Stored) -> Self {
+        let numbers = std::mem::take(&mut source.state().dirty);
+        Self { source, numbers }
+    }
+}
+
+impl Drop for Dirty<'_> {
+    fn drop(&mut self) {
+        self.source.state().dirty.extend(&self.numbers);
+    }
+}
