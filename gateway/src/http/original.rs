@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, HeaderMap};
+use axum::http::header::{CONTENT_DISPOSITION, HeaderMap, RANGE};
 use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::answer::answer;
 use super::error::{Kind, Problem};
+use super::range::{self, Asked};
 use super::stream::{Pieces, Streamed};
 use super::{Shared, media, tree};
 use crate::id::MediaId;
@@ -36,6 +37,7 @@ use crate::source::{self, Priority, Source, SourceFile};
         (status = 404, description = "No such medium", content_type = "application/problem+json"),
         (status = 412, description = "The bytes are not those of If-Match", content_type = "application/problem+json"),
         (status = 416, description = "The range lies past the end"),
+        (status = 503, description = "The first of these bytes are still elsewhere", content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn original(
@@ -73,12 +75,31 @@ pub(super) async fn send(
         }
     };
     let head = head(id, &source, known.file_name());
+    if method != Method::HEAD {
+        begins(gateway, &source, headers, head.length).await?;
+    }
     let original = Original { source: Arc::new(source), gateway: Arc::clone(gateway) };
     let mut response = answer(headers, &head, (method != Method::HEAD).then_some(Streamed(original)));
     if let Some(name) = file_name(known.file_name()) {
         response.headers_mut().insert(CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// Waits for the first byte that is asked for: where none comes that can still be said.
+async fn begins(gateway: &Shared, source: &Source, headers: &HeaderMap, length: u64) -> Result<(), Problem> {
+    let Source::Stored(stored) = source else { return Ok(()) };
+    let first = match headers
+        .get(RANGE)
+        .and_then(|asked| asked.to_str().ok())
+        .map(|asked| range::read(asked, length))
+    {
+        Some(Asked::Parts(parts)) => parts.first().map_or(0, |part| part.start),
+        Some(Asked::Nowhere) => return Ok(()),
+        Some(Asked::Whole) | None => 0,
+    };
+    let wanted = ByteRange { start: first, end: length.min(first + 1) };
+    Ok(stored.ready(Priority::Viewer, &[wanted], gateway.patience).await?)
 }
 
 fn head(id: MediaId, source: &Source, name: &Path) -> Head {

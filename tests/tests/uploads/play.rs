@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
+use crate::gateway::problem;
 use crate::listen::Listening;
 
 /// Sends what somebody waits for, and no more, until the stream ends or the test does.
@@ -81,4 +82,20 @@ fn bytes_of_a_slow_link_are_played_before_they_are_acknowledged() {
     slow.send(&film[400_000..]);
     slow.reply().unwrap().with(204);
     becomes(&gateway.client, &upload, "ready");
+}
+
+#[test]
+fn the_original_is_refused_as_long_as_the_first_of_its_bytes_are_elsewhere() {
+    let gateway = empty().restarted_with("[http]\nwait = \"100ms\"\n");
+    let film = bytes_of(EARLY);
+    let upload = make(&gateway.client, film.len());
+    put(&gateway.client, &upload, &film, 100_000, film.len()).with(204);
+    let original = format!("{}/original", medium(&gateway.client, &upload));
+    let refused = gateway.get(&original);
+    problem(&refused, 503);
+    assert!(refused.header("retry-after").is_some(), "{refused}");
+    let rest = gateway.client.send("GET", &original, &[("range", "bytes=100000-")]).with(206);
+    assert!(rest.body == film[100_000..]);
+    put(&gateway.client, &upload, &film, 0, 100_000).with(204);
+    assert!(gateway.get(&original).with(200).body == film);
 }
