@@ -6,6 +6,7 @@
 2. As fast as it goes: `segue upload`, and one PATCH by curl, beside the same bytes through a socket into a file that is synced at the
    end, in turns on the same disk.
 3. Memory of the gateway's own for one upload, and for a hundred at once.
+4. How long answers take from memory while a medium of ten thousand chunks is taken away, beside when nothing is.
 
 ingest.py FILMS: the folder that inputs.sh fills; SEGUE_BIN names the program, DISK the folder that is written to, ROUNDS how often the
 second is done (3).
@@ -34,14 +35,14 @@ MEBI = 1 << 20
 class Gateway:
     """A gateway with no films, over a data folder of its own."""
 
-    def __init__(self, place, name):
+    def __init__(self, place, name, settings=""):
         self.folder = pathlib.Path(place) / name
         (self.folder / "films").mkdir(parents=True)
         command = [SEGUE, "serve", str(self.folder / "films"), "--listen", "127.0.0.1:0", "--data", str(self.folder / "data")]
-        settings = self.folder / "segue.toml"
-        settings.write_text('[store]\nquota = "64GiB"\nshare = "64GiB"\n')
+        config = self.folder / "segue.toml"
+        config.write_text('[store]\nquota = "64GiB"\nshare = "64GiB"\n' + settings)
         self.log = open(self.folder / "log", "w")
-        self.process = subprocess.Popen([*command, "--config", str(settings)], stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen([*command, "--config", str(config)], stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.address = self.process.stdout.readline().split()[-1]
         self.port = int(self.address.rsplit(":", 1)[1])
 
@@ -286,6 +287,34 @@ def slowly(gateway, film):
     connection.close()
 
 
+def while_evicting(place, watched, evicted):
+    """The 99th percentile of hot reads, in milliseconds, with and without an eviction under way."""
+    with Gateway(place, "evict", 'chunk = "64KiB"\nsync = "process"\n[retention]\nmovie = "2s"\n') as gateway:
+        by_command(gateway, watched)
+        address = f"{gateway.address}/v1/media/{gateway.only()['id']}/v1/init.mp4"
+        urllib.request.urlopen(address).close()
+        send = [SEGUE, "upload", str(evicted), "--to", gateway.address, "--type", "movie"]
+        subprocess.run(send, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        path = next(item["id"] for item in gateway.json("/v1/media")["items"] if item["type"] == "movie")
+        state = lambda: gateway.json(f"/v1/media/{path}")["state"]
+        if state() == "expired":
+            sys.exit("error: it went before it was looked at")
+        busy = tail(address, 15)
+        if state() != "expired":
+            sys.exit("error: it did not go")
+        quiet = tail(address, 15)
+        chunks = -(-evicted.stat().st_size // (64 << 10))
+        told(f"99 % of hot reads while {chunks} chunks are evicted", f"{busy:.2f} ms; {quiet:.2f} ms with nothing else to do")
+
+
+def tail(address, seconds):
+    out = subprocess.run(["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", address], check=True, capture_output=True, text=True).stdout
+    word = next(line.split()[1] for line in out.splitlines() if line.split()[:1] == ["99%"])
+    units = {"us": 0.001, "ms": 1, "s": 1000}
+    unit = next(unit for unit in units if word.endswith(unit))
+    return float(word.removesuffix(unit)) * units[unit]
+
+
 def main():
     films = pathlib.Path(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="segue-ingest-", dir=os.environ.get("DISK")) as place:
@@ -295,6 +324,7 @@ def main():
         as_fast_as_it_goes(place, behind)
         behind.unlink()
         many(place, films / "e.mp4", 100)
+        while_evicting(place, films / "e.mp4", films / "b.mp4")
 
 
 if __name__ == "__main__":

@@ -4,5 +4,5 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bench=${BENCH:-/dev/shm/segue-bench}
-"$here/inputs.sh" "$bench" a e
+"$here/inputs.sh" "$bench" a b e
 exec "$here/ingest.py" "$bench"
