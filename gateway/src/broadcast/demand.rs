@@ -49,7 +49,7 @@ pub(super) struct Plan {
 }
 
 /// What to take back and what to ask for. What somebody waited for and nobody wants any more is taken back at once; what was read ahead
-/// stays unless somebody else waits for the room, or nobody wants anything.
+/// stays unless somebody waits for something else, or nobody wants anything.
 pub(super) fn plan(demand: &Demand, asked: &[Asked], room: Room) -> Plan {
     let under_way: Ranges = asked.iter().map(|asked| asked.range).collect();
     let waiting: Vec<_> = demand.urgent.iter().flat_map(|range| under_way.missing(*range)).collect();
@@ -57,16 +57,20 @@ pub(super) fn plan(demand: &Demand, asked: &[Asked], room: Room) -> Plan {
     let wanted: Ranges = demand.urgent.iter().chain(&demand.ahead).copied().collect();
     let touches = |set: &Ranges, range: ByteRange| set.within(range).next().is_some();
 
-    let over = |asked: &Asked| asked.urgent || !waiting.is_empty() || wanted.is_empty();
-    let mut cancel: Vec<_> =
-        (0..asked.len()).filter(|at| !touches(&wanted, asked[*at].range) && over(&asked[*at])).collect();
+    // What is only read ahead would be sent before what somebody waits for, and is asked for again behind it.
+    let over = |asked: &Asked| match (asked.urgent, waiting.is_empty()) {
+        (true, _) => !touches(&wanted, asked.range),
+        (false, true) => wanted.is_empty(),
+        (false, false) => !touches(&urgent, asked.range),
+    };
+    let mut cancel: Vec<_> = (0..asked.len()).filter(|at| over(&asked[*at])).collect();
     let freed = |cancel: &[usize]| cancel.iter().map(|at| asked[*at].range.len()).sum::<u64>();
     let needed: u64 = waiting.iter().map(|range| range.len()).sum();
+    // Somebody waited for it, and it is only read ahead by now.
     for at in (0..asked.len()).rev() {
         if room.free + freed(&cancel) >= needed {
             break;
         }
-        // Only read ahead, and somebody waits for something else.
         if !cancel.contains(&at) && !touches(&urgent, asked[at].range) {
             cancel.push(at);
         }
@@ -80,8 +84,8 @@ pub(super) fn plan(demand: &Demand, asked: &[Asked], room: Room) -> Plan {
         let kept = (0..asked.len()).filter(|at| !cancel.contains(at) && !asked[*at].urgent);
         let taken: u64 = kept.map(|at| asked[at].range.len()).sum();
         let mut left = free.min(room.ahead.saturating_sub(taken));
-        let covered: Ranges =
-            asked.iter().map(|asked| asked.range).chain(demand.urgent.iter().copied()).collect();
+        let kept = (0..asked.len()).filter(|at| !cancel.contains(at)).map(|at| asked[at].range);
+        let covered: Ranges = kept.chain(demand.urgent.iter().copied()).collect();
         let ahead: Vec<_> = demand.ahead.iter().flat_map(|range| covered.missing(*range)).collect();
         ask.extend(pieces(&ahead, &mut left, false));
     }
@@ -167,8 +171,12 @@ mod tests {
         let before = [asked(at(0, MIB), false), asked(at(MIB, MIB), false)];
         let demand = Demand { urgent: vec![at(5 * MIB, PIECE)], ahead: vec![at(0, 2 * MIB)] };
         let plan = plan(&demand, &before, Room { free: 0, ahead: 2 * MIB });
-        assert_eq!(plan.cancel, [1]);
-        assert_eq!(ranges(&plan), [at(5 * MIB, PIECE)]);
+        assert_eq!(plan.cancel, [0, 1]);
+        assert_eq!(
+            ranges(&plan)[..2],
+            [at(5 * MIB, PIECE), at(0, PIECE)],
+            "and what is read ahead behind it"
+        );
     }
 
     #[test]

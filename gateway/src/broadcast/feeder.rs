@@ -275,13 +275,21 @@ impl Serving<'_> {
     fn demand(&mut self, ranked: Vec<(Priority, ByteRange)>, watched: bool) -> Demand {
         let viewers = ranked.iter().find(|(priority, _)| *priority != Priority::Timeline);
         self.position = viewers.map(|(_, range)| range.end).or(self.position);
-        let urgent = ranked.into_iter().map(|(_, range)| range).collect();
         let window = self.position.filter(|_| watched).zip(self.source.length()).map(|(position, length)| {
             let end = position.saturating_add(self.broadcasts.ahead).min(length);
             ByteRange { start: position.min(end), end }
         });
-        let here = self.source.here();
-        let ahead = window.map(|window| here.missing(window).collect()).unwrap_or_default();
+        let (ahead, urgent): (Vec<_>, Vec<_>) =
+            ranked.into_iter().partition(|(priority, _)| *priority == Priority::Ahead);
+        let only = |ranked: Vec<(Priority, ByteRange)>| ranked.into_iter().map(|(_, range)| range).collect();
+        let (mut ahead, urgent): (Vec<_>, Vec<_>) = (only(ahead), only(urgent));
+        if let Some(window) = window {
+            let mut listed = self.source.here();
+            ahead.iter().for_each(|range| {
+                listed.insert(*range);
+            });
+            ahead.extend(listed.missing(window));
+        }
         Demand { urgent, ahead }
     }
 
@@ -293,19 +301,26 @@ impl Serving<'_> {
         if plan.ask.is_empty() {
             return false;
         }
-        let kept =
-            asked.iter().enumerate().filter(|(at, _)| !plan.cancel.contains(at)).map(|(_, asked)| asked);
-        let all: Ranges = kept.chain(&plan.ask).map(|asked| asked.range).collect();
-        match self.reserve(&all).await {
-            Ok(()) => {
-                self.request.ask(&plan.ask);
-                false
-            }
-            Err(refusal) => {
-                debug!(media = %self.source.id(), %refusal, "nothing is asked for");
-                true
+        let kept = (0..asked.len()).filter(|at| !plan.cancel.contains(at));
+        let kept: Ranges = kept.map(|at| asked[at].range).collect();
+        let urgent: Vec<_> = plan.ask.iter().copied().filter(|asked| asked.urgent).collect();
+        // Where there is no space to read ahead there may be some for what somebody waits for.
+        for pieces in [plan.ask, urgent] {
+            let mut all = kept.clone();
+            pieces.iter().for_each(|piece| {
+                all.insert(piece.range);
+            });
+            match self.reserve(&all).await {
+                Ok(()) => {
+                    self.request.ask(&pieces);
+                    return false;
+                }
+                Err(refusal) => {
+                    debug!(media = %self.source.id(), %refusal, pieces = pieces.len(), "nothing is asked for");
+                }
             }
         }
+        true
     }
 
     /// Promises space for what is to come. Where its broadcaster may take no more, what was seen of this film goes.

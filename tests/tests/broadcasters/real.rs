@@ -26,7 +26,9 @@ fn a_film_plays_from_its_broadcaster_wherever_its_timeline_lies() {
         assert!(play(&gateway, &film, |_| ()) > 20);
         comes_out_whole(&gateway, &film, source);
         eventually("all of it is here", || (only(&gateway)["state"] == "ready").then_some(()));
-        assert_eq!(sent(&gateway, "alice"), fs::metadata(fixture(source)).unwrap().len(), "each byte once");
+        let (sent, whole) = (sent(&gateway, "alice"), fs::metadata(fixture(source)).unwrap().len());
+        // What was on its way when somebody wanted something else first may come again.
+        assert!(sent >= whole && sent < whole + whole / 10, "{sent} bytes for {whole}");
     }
 }
 
@@ -93,17 +95,19 @@ fn a_gateway_that_comes_back_goes_on_with_what_it_has() {
     for segment in &all[..6] {
         gateway.get(segment).with(200);
     }
+    eventually("all that came is kept", || (standing(&gateway, "alice")["may"] == 0).then_some(()));
+    let here = sent(&gateway, "alice");
     // It ends while bytes are on their way.
     link.let_go(20 << 10);
     let (late, last) = (gateway.client.clone(), all[15].clone());
     // Its viewer is cut off too.
     let waits = thread::spawn(move || late.try_send("GET", &last, &[]));
-    eventually("they are on their way", || (link.left() < 4 << 10).then_some(()));
-    let here = sent(&gateway, "alice");
+    eventually("they are on their way", || (link.left() < 16 << 10).then_some(()));
     let Gateway { running, place, .. } = gateway;
     running.kill();
     let _ = waits.join();
     let again = start(place, SETTINGS);
+    let kept = again.get("/v1/storage").with(200).json()["used"].clone();
     link.let_go(u64::MAX);
     link.cut(&again.client.0);
     eventually("its broadcaster comes back", || {
@@ -112,7 +116,10 @@ fn a_gateway_that_comes_back_goes_on_with_what_it_has() {
     comes_out_whole(&again, &film, FIRST);
     let whole = fs::metadata(fixture(FIRST)).unwrap().len();
     let more = sent(&again, "alice");
-    assert!(more < whole - here / 2, "{more} more of {whole} bytes, after {here}");
+    assert!(
+        more < whole - here / 2,
+        "{more} more of {whole} bytes, after {here}, of which were kept: {kept}"
+    );
 }
 
 #[test]

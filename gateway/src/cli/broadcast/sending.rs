@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -236,24 +237,34 @@ async fn try_send(
     done: oneshot::Sender<()>,
 ) -> anyhow::Result<u64> {
     let length = wish.to - wish.from;
-    let body = Body::stream(length, pieces(file, wish.from, wish.to, done));
+    let (last, all_sent) = oneshot::channel();
+    let body = Body::stream(length, pieces(file, wish.from, wish.to, last));
     let range = format!("bytes {}-{}/{}", wish.from, wish.to - 1, film.identity.size);
     let path = format!("requests/{}/bytes", wish.token);
     let asked = link.request(Method::PUT, &path).header("content-range", range).body(body);
-    let reply = link.client().ask(asked).await?;
-    let taken = if reply.status.is_success() { length } else { 0 };
+    let mut asking = pin!(link.client().ask(asked));
+    let reply = tokio::select! {
+        reply = &mut asking => reply,
+        // It is the next one's turn while the answer is on its way. One that is answered before all of it was sent ends here too.
+        _ = all_sent => {
+            drop(done);
+            asking.await
+        }
+    }?;
+    // A connection on which some of a piece may still go is not used again.
+    anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
     reply.bytes().await?;
-    Ok(taken)
+    Ok(length)
 }
 
-/// The bytes of a piece. Its turn ends with the last.
+/// The bytes of a piece; `last` is dropped with the last of them.
 fn pieces(
     file: Arc<File>,
     from: u64,
     to: u64,
-    done: oneshot::Sender<()>,
+    last: oneshot::Sender<()>,
 ) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
-    stream::try_unfold((file, from, Some(done)), move |(file, at, mut done)| async move {
+    stream::try_unfold((file, from, Some(last)), move |(file, at, mut last)| async move {
         if at >= to {
             return Ok(None);
         }
@@ -264,8 +275,8 @@ fn pieces(
         });
         let (bytes, file) = read.await.map_err(io::Error::other)??;
         if at + length >= to {
-            done = None;
+            last = None;
         }
-        Ok(Some((bytes, (file, at + length, done))))
+        Ok(Some((bytes, (file, at + length, last))))
     })
 }
