@@ -16,7 +16,7 @@ export interface Item {
   readonly title: string;
   readonly season: number | null;
   readonly episode: number | null;
-  readonly state: "receiving" | "playable" | "ready" | "failed" | "expired";
+  readonly state: "receiving" | "playable" | "ready" | "failed" | "expired" | "offered";
   readonly duration: number | null;
   readonly bytes: number;
   readonly error?: string;
@@ -77,6 +77,7 @@ const STATES: Partial<Record<Item["state"], string>> = {
   playable: "arriving, plays already",
   failed: "can’t be played",
   expired: "gone",
+  offered: "comes when it is opened",
 };
 
 /** A film as a list shows it. */
@@ -96,9 +97,11 @@ export function card(item: Item, memory: Memory): HTMLLIElement {
     bar.style.width = `${(100 * position.time) / position.duration}%`;
     place.append(make("div", { className: "watched" }, bar));
   }
-  const title = plays
-    ? make("a", { href: `/watch/${item.id}`, textContent: item.title })
-    : make("span", { textContent: item.title });
+  // One that is offered has no picture here: making one would ask for it.
+  const title =
+    plays || item.state === "offered"
+      ? make("a", { href: `/watch/${item.id}`, textContent: item.title })
+      : make("span", { textContent: item.title });
   const left = position ? `${clock(position.duration - position.time)} left` : "";
   const text = [left, ...facts(item)].filter(Boolean).join(" · ");
   const entry = make(
