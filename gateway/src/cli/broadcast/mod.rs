@@ -72,6 +72,7 @@ async fn broadcast(link: Link, mut shelf: Shelf) -> Failure {
 /// Says that it has begun. Nobody reading it is no reason to end.
 fn announce(films: usize, link: &Link) {
     let mut out = io::stdout().lock();
-    let said = writeln!(out, "broadcasting {films} films to {} as {}", link.address(), link.id());
+    let films = if films == 1 { "1 film".to_owned() } else { format!("{films} films") };
+    let said = writeln!(out, "broadcasting {films} to {} as {}", link.address(), link.id());
     let _ = said.and_then(|()| out.flush());
 }
