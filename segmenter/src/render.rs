@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use ::bytes::Bytes;
 
 use crate::bytes::ByteRange;
-use crate::isobmff::{Format, Movie, MovieTrack, Picture, Sound};
+use crate::isobmff::{Event, Format, Movie, MovieTrack, Picture, Sound};
 use crate::manifest::{EventStream, Layout, Manifest, Media, Protected, Rendition, Segment, State};
 use crate::mux::fragment::{self, Content};
 use crate::mux::webvtt::{self, Cue};
@@ -172,6 +172,12 @@ impl Presentation {
         Ok(Self { renditions, movie, plan, target: options.target.as_secs_f64() })
     }
 
+    /// The messages that come with a rendition, in the order in which they are sent.
+    pub fn events(&self, index: usize) -> impl Iterator<Item = &Event> {
+        let placed = self.renditions.get(index).map_or(&[][..], |output| &output.events);
+        placed.iter().filter_map(|placed| self.movie.events.get(placed.1))
+    }
+
     /// The film.
     pub fn movie(&self) -> &Movie {
         &self.movie
@@ -318,7 +324,7 @@ impl Presentation {
             start,
             segments,
             presentation_offset: self.plan.origin_scale.convert(self.plan.origin, track.timescale),
-            event_streams: self.event_streams(output),
+            event_streams: self.event_streams(index),
             protection: entry.codec.protection.as_ref().map(|protection| Protected {
                 scheme: protection.scheme.to_string(),
                 key_id: protection.key_id,
@@ -329,10 +335,10 @@ impl Presentation {
     }
 
     /// The kinds of messages a rendition carries, each once.
-    fn event_streams(&self, output: &Output) -> Vec<EventStream> {
+    fn event_streams(&self, index: usize) -> Vec<EventStream> {
         let mut streams: Vec<EventStream> = Vec::new();
         let mut known = HashSet::new();
-        for event in output.events.iter().filter_map(|placed| self.movie.events.get(placed.1)) {
+        for event in self.events(index) {
             if known.insert((&event.scheme, &event.value)) {
                 streams.push(EventStream { scheme: event.scheme.clone(), value: event.value.clone() });
             }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::bytes::ByteRange;
-use crate::isobmff::{SampleTable, Track};
+use crate::isobmff::{Movie, MovieTrack, SampleTable, Track};
 use crate::plan::TrackPlan;
 use crate::render::Presentation;
 use crate::sample::Sample;
@@ -124,14 +124,17 @@ pub struct Pair {
 pub fn against(
     presentation: &Presentation,
     index: usize,
-    output: (&Track, &SampleTable),
+    output: &Movie,
     mut same: impl FnMut(&Pair) -> bool,
 ) -> Vec<Fault> {
     let Some((source, plan)) = presentation.cut(index) else { return Vec::new() };
     let place = presentation.renditions()[index].id().to_owned();
-    let (track, table) = output;
     let mut faults = Vec::new();
     let mut fault = |what: String| faults.push(Fault { place: place.clone(), what });
+    let Some(MovieTrack { track, table }) = output.tracks.first() else {
+        fault("holds no track".to_owned());
+        return faults;
+    };
     if track.timescale != source.track.timescale {
         fault(format!(
             "its clock runs at {} ticks a second, the source's at {}",
@@ -144,6 +147,13 @@ pub fn against(
         |track: &Track| track.entries.iter().map(|entry| entry.bytes.clone()).collect::<Vec<_>>();
     if configuration(track) != configuration(&source.track) {
         fault("its decoder configuration is not the source's".to_owned());
+    }
+    let mut messages = output.events.iter();
+    let mut expected = presentation.events(index);
+    let told = expected
+        .all(|event| messages.next().is_some_and(|message| message.tells_same(event, track.timescale)));
+    if !told || messages.next().is_some() {
+        fault("its event messages are not the source's".to_owned());
     }
     let mut made = table.walk(table.start());
     for source_sample in planned(plan, &source.table) {

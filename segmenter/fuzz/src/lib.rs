@@ -81,9 +81,8 @@ fn rendition(presentation: &Presentation, index: usize, here: &[u8], len: u64) {
     // What is written is read back like any film, and holds what its source does.
     let again = read(&made, made.len() as u64, 0)
         .unwrap_or_else(|error| panic!("{}: can't read what was written: {error}", output.id()));
-    let written = again.tracks.first().expect("one track was written");
     let same = |pair: &verify::Pair| slice(&made, pair.output.place) == slice(here, pair.source.place);
-    let faults = verify::against(presentation, index, (&written.track, &written.table), same);
+    let faults = verify::against(presentation, index, &again, same);
     assert!(faults.is_empty(), "{}: {faults:?}", output.id());
 }
 

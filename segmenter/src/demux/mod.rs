@@ -124,7 +124,7 @@ enum Step {
     Moof(ByteRange),
     /// The whole `emsg`.
     Event(ByteRange),
-    /// The encryption information of the last track in `aux`.
+    /// The next piece of encryption information of the last track in `aux`.
     Aux,
     /// Nothing: everything is known.
     Done,
@@ -144,7 +144,7 @@ impl Demuxer {
                 Some(ByteRange { start: at, end: (at + Header::MAX as u64).min(self.len).max(at) })
             }
             Step::Moov(range) | Step::Moof(range) | Step::Event(range) => Some(range),
-            Step::Aux => self.aux.last().map(|aux| aux.place),
+            Step::Aux => self.aux.last().and_then(AuxPlace::want),
             Step::Done => None,
         }
     }
@@ -188,7 +188,7 @@ impl Demuxer {
             Step::Moov(range) => {
                 let Moov { movie, fragments, aux } = Movie::read(&own(bytes, span), self.len)?;
                 self.place = Some(range);
-                self.aux = aux.into_iter().filter(|aux| aux.place.end <= self.len).collect();
+                self.aux = aux;
                 let more = fragments.is_some();
                 (self.movie, self.fragments) = (Some(movie), fragments);
                 Ok(if more { Step::Box(range.end) } else { self.after_boxes() })
@@ -210,8 +210,12 @@ impl Demuxer {
                 Ok(Step::Box(range.end))
             }
             Step::Aux => {
-                if let (Some(place), Some(movie)) = (self.aux.pop(), &mut self.movie) {
-                    movie.set_aux(place, own(bytes, span));
+                if let Some(aux) = self.aux.last_mut() {
+                    aux.supply(bytes);
+                }
+                let whole = self.aux.pop_if(|aux| aux.want().is_none());
+                if let (Some(aux), Some(movie)) = (whole, &mut self.movie) {
+                    movie.set_aux(aux);
                 }
                 Ok(self.after_boxes())
             }

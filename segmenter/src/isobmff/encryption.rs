@@ -1,6 +1,15 @@
 //! What decryption needs of each sample, where boxes tell it: `senc`, `saiz` and `saio`.
 
-use super::boxes::{Child, Fields, children};
+use ::bytes::{Bytes, BytesMut};
+
+use super::boxes::{Child, Fields, child, children};
+use super::columns::Aux;
+use super::tables::SampleTable;
+use crate::bytes::ByteRange;
+use crate::track::TrackId;
+
+/// Bytes that the information of all samples of a track may take.
+const MAX_AUX: u64 = 64 << 20;
 
 /// The PIFF form of `senc`, older than the standard's.
 const PIFF_SENC: [u8; 16] =
@@ -63,15 +72,132 @@ pub(super) fn aux_sizes(saiz: Child<'_>, count: u32) -> Option<Vec<u8>> {
     Some(sizes)
 }
 
-/// `saio` (8.7.9): where the information of the first chunk or run begins.
-pub(super) fn first_aux_offset(saio: Child<'_>) -> Option<u64> {
+/// `saio` (8.7.9): where the information of all samples begins, or that of each chunk or run.
+pub(super) fn aux_offsets(saio: Child<'_>) -> Option<Vec<u64>> {
     let mut fields = Fields::new(saio.body);
     let (version, flags) = fields.version_and_flags()?;
     if flags & 1 != 0 {
         fields.skip(8)?;
     }
-    if fields.u32()? == 0 {
-        return None;
+    let count = fields.u32()? as usize;
+    if version == 0 {
+        let offsets = fields.take(count.checked_mul(4)?)?.as_chunks::<4>().0;
+        return Some(offsets.iter().map(|offset| u64::from(u32::from_be_bytes(*offset))).collect());
     }
-    if version == 0 { fields.u32().map(u64::from) } else { fields.u64() }
+    let offsets = fields.take(count.checked_mul(8)?)?.as_chunks::<8>().0;
+    Some(offsets.iter().map(|offset| u64::from_be_bytes(*offset)).collect())
+}
+
+/// The encryption information of a progressive track, which lies outside its tables.
+#[derive(Debug)]
+pub(crate) struct AuxPlace {
+    pub(super) track: TrackId,
+    sizes: Vec<u8>,
+    /// Where it lies, the piece that comes first last.
+    left: Vec<ByteRange>,
+    read: BytesMut,
+}
+
+impl AuxPlace {
+    /// Where `saiz` and `saio` of an `stbl` body say it lies in a source of `len` bytes; `Err` says what is wrong with that.
+    pub(super) fn find(
+        track: TrackId,
+        stbl: &[u8],
+        table: &SampleTable,
+        len: u64,
+    ) -> Result<Option<Self>, &'static str> {
+        let (Some(saiz), Some(saio)) = (child(stbl, b"saiz"), child(stbl, b"saio")) else { return Ok(None) };
+        let sizes =
+            aux_sizes(saiz, table.len()).ok_or("the sizes of its encryption information are cut off")?;
+        let offsets = aux_offsets(saio).ok_or("the places of its encryption information are cut off")?;
+        let sum = |sizes: &[u8]| sizes.iter().map(|&size| u64::from(size)).sum::<u64>();
+        let mut left = match offsets[..] {
+            _ if sum(&sizes) == 0 => Vec::new(),
+            [start] => vec![ByteRange::at(start, sum(&sizes))],
+            _ => {
+                let mut rest = &sizes[..];
+                let chunks = table.chunk_lens().map_while(|len| rest.split_off(..len as usize)).map(sum);
+                let pieces = offsets.iter().zip(chunks).map(|(&start, len)| ByteRange::at(start, len));
+                let pieces: Vec<_> = pieces.collect();
+                if pieces.len() < offsets.len() || !rest.is_empty() {
+                    return Err("its encryption information lies in other pieces than its chunks");
+                }
+                pieces
+            }
+        };
+        left.retain(|piece| !piece.is_empty());
+        if left.iter().any(|piece| piece.end > len) {
+            return Err("its encryption information lies past the end of the file");
+        }
+        if sum(&sizes) > MAX_AUX {
+            return Err("its encryption information is more than any track needs");
+        }
+        left.reverse();
+        Ok((!left.is_empty()).then(|| Self { track, sizes, left, read: BytesMut::new() }))
+    }
+
+    /// The piece that is needed next; `None` when all are here.
+    pub(crate) fn want(&self) -> Option<ByteRange> {
+        self.left.last().copied()
+    }
+
+    /// Takes in the piece that was wanted.
+    pub(crate) fn supply(&mut self, piece: &[u8]) {
+        self.left.pop();
+        self.read.extend_from_slice(piece);
+    }
+
+    /// What it says, once it is all here.
+    pub(super) fn into_aux(self) -> Aux {
+        Aux { sizes: Bytes::from(self.sizes), data: self.read.freeze() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three samples in chunks of two and one, with information of 3, 2 and 4 bytes; `saio` has these offsets.
+    fn found(offsets: &[u32]) -> Result<Option<AuxPlace>, &'static str> {
+        let full = |code: &[u8; 4], fields: &[u32]| {
+            let body: Vec<u8> = [0].iter().chain(fields).flat_map(|field| field.to_be_bytes()).collect();
+            [&u32::try_from(8 + body.len()).unwrap().to_be_bytes()[..], code, &body].concat()
+        };
+        let places = [&[u32::try_from(offsets.len()).unwrap()], offsets].concat();
+        let stbl = [
+            full(b"stts", &[1, 3, 10]),
+            full(b"stsz", &[5, 3]),
+            full(b"stsc", &[2, 1, 2, 1, 2, 1, 1]),
+            full(b"stco", &[2, 500, 600]),
+            [&20_u32.to_be_bytes()[..], b"saiz", &[0, 0, 0, 0, 0, 0, 0, 0, 3], &[3, 2, 4]].concat(),
+            full(b"saio", &places),
+        ];
+        let stbl = Bytes::from(stbl.concat());
+        AuxPlace::find(TrackId(1), &stbl, &SampleTable::read(&stbl).unwrap(), 1000)
+    }
+
+    fn places(mut aux: AuxPlace) -> Vec<ByteRange> {
+        let mut places = Vec::new();
+        while let Some(place) = aux.want() {
+            places.push(place);
+            aux.supply(&[]);
+        }
+        places
+    }
+
+    #[test]
+    fn information_lies_in_one_piece_or_in_one_for_each_chunk() {
+        assert_eq!(places(found(&[100]).unwrap().unwrap()), [ByteRange::at(100, 9)]);
+        assert_eq!(
+            places(found(&[300, 100]).unwrap().unwrap()),
+            [ByteRange::at(300, 5), ByteRange::at(100, 4)]
+        );
+    }
+
+    #[test]
+    fn places_that_cant_be_are_refused() {
+        for offsets in [&[][..], &[1, 2, 3], &[992], &[300, 997]] {
+            assert!(found(offsets).is_err(), "{offsets:?}");
+        }
+    }
 }

@@ -83,6 +83,13 @@ impl Event {
         since + self.clock.convert(self.time, clock)
     }
 
+    /// Whether both tell the same of the same moment, in ticks of `clock`.
+    pub(crate) fn tells_same(&self, other: &Self, clock: Timescale) -> bool {
+        let told = |event: &Self| (event.id, event.flags, event.duration == UNKNOWN, event.at(clock));
+        told(self) == told(other)
+            && (&self.scheme, &self.value, &self.data) == (&other.scheme, &other.value, &other.data)
+    }
+
     /// Adds the box to `out`, for a segment whose presentation begins at `start`, in ticks of `clock`.
     pub(crate) fn write(&self, out: &mut Vec<u8>, start: Ticks, clock: Timescale) {
         let distance = self.since.and_then(|since| self.distance(since, start, clock));

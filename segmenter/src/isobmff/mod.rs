@@ -28,11 +28,12 @@ pub use codec::{
     Codec, Format, Picture, Protection, SampleEntry, Sound, Subtitle, Supplemental, Unsupported, VideoRange,
 };
 pub use columns::Aux;
+pub(crate) use encryption::AuxPlace;
 pub use event::Event;
 pub use groups::Grouping;
 pub use moof::FragmentError;
 pub(crate) use moof::Fragments;
-pub(crate) use movie::{AuxPlace, Moov};
+pub(crate) use movie::Moov;
 pub use movie::{Movie, MovieError, MovieTrack, Skipped};
 pub use tables::{Cursor, MAX_SAMPLES, SampleTable, TableError};
 pub use track::Track;

@@ -6,7 +6,7 @@ use ::bytes::Bytes;
 
 use super::boxes::{Fields, FourCc, child, children};
 use super::builder::{FragmentSample, JoinError, TableBuilder};
-use super::encryption::{aux_sizes, first_aux_offset, sample_encryption};
+use super::encryption::{aux_offsets, aux_sizes, sample_encryption};
 use super::event::Event;
 use super::events::Events;
 use super::groups::groups;
@@ -303,28 +303,51 @@ impl Head {
         let count = table.count() - first;
         let sizes = child(traf, b"saiz").map(|saiz| aux_sizes(saiz, count).ok_or(unreadable.clone()));
         let sizes = sizes.transpose()?;
-        let mut data = match (&senc, child(traf, b"saio").and_then(first_aux_offset)) {
-            (Some(senc), _) => Fields::new(senc.entries),
-            (None, Some(offset)) => {
-                let from = base
-                    .saturating_add(offset)
-                    .checked_sub(whole.at)
-                    .and_then(|from| usize::try_from(from).ok());
-                Fields::new(from.and_then(|from| whole.moof.get(from..)).ok_or(unreadable.clone())?)
-            }
-            (None, None) => return Ok(()),
+        let pieces = match &senc {
+            Some(senc) => vec![(Fields::new(senc.entries), count)],
+            None => self.aux_pieces(whole, traf, base, count).ok_or(unreadable.clone())?,
         };
-        for index in 0..count {
-            let len = match (&sizes, &senc) {
-                (Some(sizes), _) => sizes.get(index as usize).copied().map(usize::from),
-                (None, Some(senc)) if index < senc.count => senc.entry_len(data, iv_size),
-                _ => Some(0),
-            };
-            let information = len.and_then(|len| data.take(len)).ok_or(unreadable.clone())?;
-            let len = u8::try_from(information.len()).map_err(|_| unreadable.clone())?;
-            table.push_aux(first + index, len, information);
+        let mut index = 0;
+        for (mut data, samples) in pieces {
+            for _ in 0..samples {
+                let len = match (&sizes, &senc) {
+                    (Some(sizes), _) => sizes.get(index as usize).copied().map(usize::from),
+                    (None, Some(senc)) if index < senc.count => senc.entry_len(data, iv_size),
+                    _ => Some(0),
+                };
+                let information = len.and_then(|len| data.take(len)).ok_or(unreadable.clone())?;
+                let len = u8::try_from(information.len()).map_err(|_| unreadable.clone())?;
+                table.push_aux(first + index, len, information);
+                index += 1;
+            }
         }
         Ok(())
+    }
+
+    /// The pieces that `saio` points at, and how many of the `count` samples each tells of: one for all, or one a run.
+    fn aux_pieces<'a>(
+        &self,
+        whole: &Whole<'a>,
+        traf: &Bytes,
+        base: u64,
+        count: u32,
+    ) -> Option<Vec<(Fields<'a>, u32)>> {
+        let Some(saio) = child(traf, b"saio") else { return Some(Vec::new()) };
+        let offsets = aux_offsets(saio)?;
+        let runs = children(traf).filter(|child| child.code.0 == *b"trun");
+        let runs: Vec<u32> = match offsets.len() {
+            0 => Vec::new(),
+            1 => vec![count],
+            _ => runs.map(|trun| Run::read(trun.body).map(|run| run.count)).collect::<Option<_>>()?,
+        };
+        if runs.len() != offsets.len() {
+            return None;
+        }
+        let piece = |(offset, samples): (u64, u32)| {
+            let from = base.saturating_add(offset).checked_sub(whole.at)?;
+            Some((Fields::new(whole.moof.get(usize::try_from(from).ok()?..)?), samples))
+        };
+        offsets.into_iter().zip(runs).map(piece).collect()
     }
 }
 

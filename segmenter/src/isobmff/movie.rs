@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::boxes::{Fields, FourCc, Header, child, children};
 use super::builder::JoinError;
 use super::codec::{self, SampleEntry};
-use super::columns::Aux;
 use super::edits::EditList;
+use super::encryption::AuxPlace;
 use super::event::Event;
 use super::moof::{Defaults, Fragments};
 use super::tables::{SampleTable, TableError};
-use super::{encryption, language, montage};
-use crate::bytes::ByteRange;
+use super::{language, montage};
 use crate::isobmff::Track;
 use crate::sample::Sample;
 use crate::time::{Ticks, Timescale};
@@ -98,15 +97,6 @@ pub(crate) struct Moov {
     pub(crate) aux: Vec<AuxPlace>,
 }
 
-/// Where the encryption information of a track lies.
-#[derive(Debug)]
-pub(crate) struct AuxPlace {
-    track: TrackId,
-    sizes: Vec<u8>,
-    /// Its place in the source.
-    pub(crate) place: ByteRange,
-}
-
 impl Movie {
     /// Reads a whole `moov` box, header included, of a source of `len` bytes.
     pub(crate) fn read(moov: &Bytes, len: u64) -> Result<Moov, MovieError> {
@@ -131,7 +121,7 @@ impl Movie {
         let (mut lists, mut aux) = (Vec::new(), Vec::new());
         let chapters = chapter_tracks(&body);
         for trak in children(&body).filter(|child| child.code.0 == *b"trak") {
-            match read_track(&body.slice_ref(trak.body), timescale, &chapters)? {
+            match read_track(&body.slice_ref(trak.body), timescale, &chapters, len)? {
                 Ok((track, list, place)) => {
                     movie.tracks.push(track);
                     lists.push(list);
@@ -181,9 +171,9 @@ impl Movie {
     }
 
     /// Puts in the encryption information of a track.
-    pub(crate) fn set_aux(&mut self, place: AuxPlace, data: Bytes) {
-        if let Some(track) = self.tracks.iter_mut().find(|track| track.track.id == place.track) {
-            track.table.aux = Aux { sizes: place.sizes.into(), data };
+    pub(crate) fn set_aux(&mut self, aux: AuxPlace) {
+        if let Some(track) = self.tracks.iter_mut().find(|track| track.track.id == aux.track) {
+            track.table.aux = aux.into_aux();
         }
     }
 
@@ -272,7 +262,7 @@ fn chapter_tracks(moov: &[u8]) -> Vec<u32> {
 
 type Read = Result<(MovieTrack, EditList, Option<AuxPlace>), Skipped>;
 
-fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, MovieError> {
+fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32], len: u64) -> Result<Read, MovieError> {
     let broken = |code: &[u8; 4]| MovieError::Broken(FourCc(*code));
     let (id, display) = track_header(trak).ok_or(broken(b"tkhd"))?;
     let mdia = child(trak, b"mdia").ok_or(broken(b"mdia"))?.body;
@@ -307,7 +297,12 @@ fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32]) -> Result<Read, 
     };
     let table =
         SampleTable::read(&trak.slice_ref(stbl)).map_err(|source| MovieError::Table { track: id, source })?;
-    let aux = aux_place(id, stbl, first, table.len());
+    let is_protected = entries.iter().any(|entry| entry.codec.protection.is_some());
+    let aux = match AuxPlace::find(id, stbl, &table, len) {
+        Ok(aux) => aux.filter(|_| is_protected),
+        Err(reason) if is_protected => return skip(reason.to_owned()),
+        Err(_) => None,
+    };
     let list = EditList::read(trak, movie, timescale);
     let (kind, edits) = (first.codec.kind(), list.first());
     let track = Track { id, kind, timescale, language, name, edits, entries, display };
@@ -375,13 +370,4 @@ fn external_data(minf: &[u8]) -> Option<String> {
     })?;
     let place = outside.body.get(4..)?.split(|&byte| byte == 0).next()?;
     Some(String::from_utf8_lossy(place).chars().filter(|c| !c.is_control()).take(200).collect())
-}
-
-/// Where `saiz` and `saio` of a progressive track say its encryption information lies, if in one piece (8.7.8, 8.7.9).
-fn aux_place(track: TrackId, stbl: &[u8], entry: &SampleEntry, samples: u32) -> Option<AuxPlace> {
-    entry.codec.protection.as_ref()?;
-    let sizes = encryption::aux_sizes(child(stbl, b"saiz")?, samples)?;
-    let start = encryption::first_aux_offset(child(stbl, b"saio")?)?;
-    let len = sizes.iter().map(|&size| u64::from(size)).sum();
-    (len > 0).then(|| AuxPlace { track, sizes, place: ByteRange::at(start, len) })
 }

@@ -321,6 +321,17 @@ impl SampleTable {
         }
     }
 
+    /// How many samples lie in each chunk that holds any.
+    pub(super) fn chunk_lens(&self) -> impl Iterator<Item = u32> + '_ {
+        let (mut cursor, mut left) = (self.start(), self.count);
+        std::iter::from_fn(move || {
+            self.next_chunk(&mut cursor).filter(|()| left > 0)?;
+            let len = cursor.chunk_left.min(left);
+            left -= len;
+            Some(len)
+        })
+    }
+
     /// Counts, run by run, the samples that lie in chunks.
     fn check_chunks(&self) -> Result<(), TableError> {
         let (runs, chunks) = (self.chunk_runs.len() / 12, self.chunks.len());

@@ -9,7 +9,7 @@ use ::bytes::{Bytes, BytesMut};
 use super::{Error, Source, open_file, read_at};
 use crate::bytes::{ByteRange, Span};
 use crate::demux::Demuxer;
-use crate::isobmff::MovieTrack;
+use crate::isobmff::{Movie, MovieTrack};
 use crate::manifest::{Manifest, Media, Rendition, dash, hls, json};
 use crate::plan::Options;
 use crate::render::Presentation;
@@ -40,10 +40,12 @@ pub fn verify(dir: &Path, against: Option<&Path>) -> Result<Vec<Fault>, Error> {
             continue;
         }
         match output.read() {
-            Ok(track) => {
-                let own = verify::rendition(&track.track, &track.table, &output.told(rendition));
+            Ok(movie) => {
+                let own = movie.tracks.first().map_or_else(Vec::new, |MovieTrack { track, table }| {
+                    verify::rendition(track, table, &output.told(rendition))
+                });
                 faults.extend(own.into_iter().take(MOST_FAULTS));
-                outputs.push((rendition.id.clone(), output, track));
+                outputs.push((rendition.id.clone(), output, movie));
             }
             Err(error) => faults.push(Fault { place: rendition.id.clone(), what: error.to_string() }),
         }
@@ -137,8 +139,8 @@ impl Pieces {
         }
     }
 
-    /// The track these bytes hold, read like any fragmented source.
-    fn read(&self) -> Result<MovieTrack, Error> {
+    /// The film of one track that these bytes hold, read like any fragmented source.
+    fn read(&self) -> Result<Movie, Error> {
         let mut demuxer = Demuxer::new(self.len);
         let path = self.files.first().map(|piece| piece.path.clone()).unwrap_or_default();
         let failed = |source| Error::Demux { path: path.clone(), source };
@@ -146,13 +148,7 @@ impl Pieces {
             let bytes = self.bytes(want)?;
             demuxer.supply(&Span { offset: want.start, bytes }).map_err(failed)?;
         }
-        let movie = demuxer.finish().map_err(failed)?;
-        let reason = || "holds no track".to_owned();
-        movie
-            .tracks
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::Manifest { path: path.clone(), reason: reason() })
+        demuxer.finish().map_err(failed)
     }
 
     fn bytes(&self, range: ByteRange) -> Result<Bytes, Error> {
@@ -200,7 +196,7 @@ impl Pieces {
 fn compare(
     source: Source,
     manifest: &Manifest,
-    outputs: &[(String, Pieces, MovieTrack)],
+    outputs: &[(String, Pieces, Movie)],
 ) -> Result<Vec<Fault>, Error> {
     let Source { path, file, len, movie, .. } = source;
     let planned = Presentation::new(movie, len, &Options::default());
@@ -213,11 +209,10 @@ fn compare(
                 what: "is missing; the source has it".to_owned(),
             });
         }
-        let Some((_, pieces, track)) = outputs.iter().find(|output| output.0 == rendition.id()) else {
+        let Some((_, pieces, output)) = outputs.iter().find(|output| output.0 == rendition.id()) else {
             continue;
         };
         let same = |pair: &Pair| equal(&file, &path, pair.source, pieces, pair.output);
-        let output = (&track.track, &track.table);
         faults.extend(verify::against(&presentation, index, output, same).into_iter().take(MOST_FAULTS));
     }
     for rendition in &manifest.renditions {

@@ -1,3 +1,5 @@
+use mp4_atom::{Emsg, EmsgTimestamp, Encode};
+
 use super::*;
 use crate::bytes::Span;
 use crate::demux::Demuxer;
@@ -28,9 +30,14 @@ fn encrypted(information: &[&[u8]]) -> Presentation {
 }
 
 /// The first rendition as it is read back from its segments, with zeros for every sample.
-fn written(presentation: &Presentation) -> MovieTrack {
+fn written(presentation: &Presentation) -> Movie {
+    written_with(presentation, &[])
+}
+
+/// With boxes before its first segment.
+fn written_with(presentation: &Presentation, boxes: &[u8]) -> Movie {
     let output = &presentation.renditions()[0];
-    let mut bytes = output.init().to_vec();
+    let mut bytes = [output.init(), boxes].concat();
     for number in 1..=output.segments() {
         let Some(Body::Media(recipe)) = presentation.segment(0, number) else { panic!("no recipe") };
         for part in &recipe.parts {
@@ -40,11 +47,11 @@ fn written(presentation: &Presentation) -> MovieTrack {
             }
         }
     }
-    demux(&bytes.into()).tracks.remove(0)
+    demux(&bytes.into())
 }
 
-fn faults(source: &Presentation, output: &MovieTrack) -> Vec<String> {
-    let faults = against(source, 0, (&output.track, &output.table), |_| true);
+fn faults(source: &Presentation, output: &Movie) -> Vec<String> {
+    let faults = against(source, 0, output, |_| true);
     faults.iter().map(Fault::to_string).collect()
 }
 
@@ -52,8 +59,8 @@ fn faults(source: &Presentation, output: &MovieTrack) -> Vec<String> {
 fn a_sample_without_subsamples_among_those_with_some_is_the_same_when_it_counts_none() {
     let source = encrypted(&[SUBSAMPLE, PLAIN]);
     let output = written(&source);
-    let told: Vec<_> =
-        output.table.walk(output.table.start()).map(|sample| output.table.aux().of(&sample)).collect();
+    let table = &output.tracks[0].table;
+    let told: Vec<_> = table.walk(table.start()).map(|sample| table.aux().of(&sample)).collect();
     assert_eq!(told[..4], [SUBSAMPLE, NO_SUBSAMPLES, SUBSAMPLE, NO_SUBSAMPLES]);
     assert_eq!(faults(&source, &output), [""; 0]);
 }
@@ -80,7 +87,8 @@ fn segments_and_fragments_may_end_with_a_sample_without_a_byte() {
         })
         .collect();
     let output = written(&presentation);
-    assert_eq!(rendition(&output.track, &output.table, &told), []);
+    let MovieTrack { track, table } = &output.tracks[0];
+    assert_eq!(rendition(track, table, &told), []);
 }
 
 #[test]
@@ -88,4 +96,29 @@ fn another_initialisation_vector_is_a_fault() {
     let output = written(&encrypted(&[SUBSAMPLE, PLAIN]));
     let other = encrypted(&[SUBSAMPLE, SUBSAMPLE]);
     assert_eq!(faults(&other, &output), ["v1: sample 1: its encryption information is not the source's"]);
+}
+
+#[test]
+fn a_message_too_many_or_too_few_is_a_fault() {
+    let message = Emsg {
+        timescale: 1000,
+        presentation_time: EmsgTimestamp::Absolute(2000),
+        event_duration: 0,
+        id: 1,
+        scheme_id_uri: "urn:test".to_owned(),
+        value: String::new(),
+        message_data: vec![7],
+    };
+    let mut emsg = Vec::new();
+    message.encode(&mut emsg).unwrap();
+    let source = talkie(8, 25);
+    let make = |movie| Presentation::new(movie, source.len() as u64, &Options::default()).unwrap();
+    let silent = make(demux(&source));
+    let mut movie = demux(&source);
+    movie.events = written_with(&silent, &emsg).events;
+    let talking = make(movie);
+    assert_eq!(faults(&talking, &written(&talking)), [""; 0]);
+    let told = ["v1: its event messages are not the source's"];
+    assert_eq!(faults(&talking, &written(&silent)), told);
+    assert_eq!(faults(&silent, &written_with(&silent, &emsg)), told);
 }
