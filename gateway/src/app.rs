@@ -27,7 +27,7 @@ use crate::provider::Providers;
 use crate::retention::Retention;
 use crate::source::Sources;
 use crate::task::{self, Tasks};
-use crate::webhook::Webhooks;
+use crate::webhook::{Receivers, Webhooks};
 
 /// How long the first look at the folders may hold back the word that the gateway listens. Most folders take far less, and whoever
 /// opens the page at that word sees films.
@@ -43,6 +43,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
     allow_descriptors();
     let filter = EnvFilter::try_new(&config.log).map_err(|error| Failure::new(format!("log: {error}")))?;
     let access = access(config)?;
+    let receivers = Receivers::new(&config.webhook).map_err(|error| Failure::new(error.to_string()))?;
     let folders = folders(config)?;
     let data = data_folder(config)?;
     let index = open_index(&data, config.store.sync)?;
@@ -56,7 +57,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         let started = Sources::start(Arc::clone(&index), &data, &config.store, Clock::default()).await;
         let sources = started.map_err(|error| Failure::new(error.to_string()))?;
         let found = Found { access, folders, index: Arc::clone(&index), sources: Arc::new(sources) };
-        let ended = run(config, found, listener, address).await;
+        let ended = run(config, found, receivers, (listener, address)).await;
         ended.map_err(|error| Failure::new(format!("serving: {error}")))
     });
     runtime.shutdown_timeout(LAST_WORK);
@@ -72,7 +73,12 @@ struct Found {
     sources: Arc<Sources>,
 }
 
-async fn run(config: &Config, found: Found, listener: TcpListener, address: SocketAddr) -> io::Result<()> {
+async fn run(
+    config: &Config,
+    found: Found,
+    receivers: Receivers,
+    (listener, address): (TcpListener, SocketAddr),
+) -> io::Result<()> {
     // Whoever finds that the gateway listens may ask it to end.
     let asked = task::asked_to_end()?;
     let tasks = Tasks::default();
@@ -94,8 +100,8 @@ async fn run(config: &Config, found: Found, listener: TcpListener, address: Sock
     tasks.spawn_until_stop(arrivals.run());
     tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
     let (index, events) = (Arc::clone(&gateway.index), Arc::clone(&gateway.events));
-    let webhooks = Webhooks::new(&config.webhook, index, events, Clock::default());
-    tasks.spawn_until_stop(webhooks.map_err(io::Error::other)?.run(tasks.clone()));
+    let webhooks = Webhooks::new(receivers, index, events, Clock::default());
+    tasks.spawn_until_stop(webhooks.run(tasks.clone()));
     let limits = Limits {
         connections: config.http.connections,
         patience: config.http.patience.0,

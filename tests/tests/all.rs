@@ -17,6 +17,7 @@ mod sending;
 mod serve;
 mod store;
 mod titles;
+mod tls;
 mod uploads;
 mod versions;
 mod webhooks;

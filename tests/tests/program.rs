@@ -74,6 +74,11 @@ pub(crate) fn path() -> PathBuf {
 
 /// Runs `segue` with these arguments to its end.
 pub(crate) fn segue<S: AsRef<OsStr>>(arguments: &[S]) -> Run {
+    segue_in(&[], arguments)
+}
+
+/// With these variables in its environment.
+pub(crate) fn segue_in<S: AsRef<OsStr>>(variables: &[(&str, &OsStr)], arguments: &[S]) -> Run {
     let output = Command::new("timeout")
         .args(["--signal=KILL", PATIENCE])
         .arg(path())
@@ -81,6 +86,7 @@ pub(crate) fn segue<S: AsRef<OsStr>>(arguments: &[S]) -> Run {
         .stdin(Stdio::null())
         .env_remove("RUST_LOG")
         .env_remove("RUST_BACKTRACE")
+        .envs(variables.iter().copied())
         .output()
         .expect("`timeout` of coreutils starts");
     let Output { status, stdout, stderr } = output;
@@ -115,8 +121,17 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `segue` and hands over its stdout.
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: &[S]) -> (Self, BufReader<ChildStdout>) {
+        Self::start_in(&[], arguments)
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in<S: AsRef<OsStr>>(
+        variables: &[(&str, &OsStr)],
+        arguments: &[S],
+    ) -> (Self, BufReader<ChildStdout>) {
         let mut child = Command::new(path())
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -13,10 +13,10 @@ use crate::gateway::{Gateway, add};
 use crate::program::segue;
 
 const SECRET: &str = "receivers-0123456789";
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// What came with one message.
-struct Message {
+pub(crate) struct Message {
     signature: String,
     delivery: String,
     body: String,
@@ -24,7 +24,7 @@ struct Message {
 
 impl Message {
     #[track_caller]
-    fn event(&self) -> String {
+    pub(crate) fn event(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).expect("a message is JSON");
         format!(
             "{} {}",
@@ -44,7 +44,7 @@ impl Message {
 }
 
 /// A server that answers each message with the next of these statuses, and 204 from then on.
-fn receiver(listener: TcpListener, statuses: Vec<u16>) -> Told<Message> {
+pub(crate) fn receiver(listener: TcpListener, statuses: Vec<u16>) -> Told<Message> {
     let (tell, told) = channel();
     std::thread::spawn(move || {
         let mut statuses = statuses.into_iter();
@@ -85,7 +85,7 @@ fn take(stream: TcpStream, status: &mut dyn FnMut() -> u16, tell: &Sender<Messag
     Ok(())
 }
 
-fn settings(address: &str) -> String {
+pub(crate) fn settings(address: &str) -> String {
     format!(
         "[[webhook]]\nurl = \"http://{address}/segue\"\nsecret = \"{SECRET}\"\nevents = [\"ready\", \"failed\"]\n"
     )
@@ -125,9 +125,9 @@ fn what_nobody_took_is_told_after_a_restart() {
 fn a_receiver_that_could_not_be_told_is_refused_at_the_start() {
     let place = tempfile::tempdir().unwrap();
     let config = place.path().join("segue.toml");
-    std::fs::write(&config, settings("x").replace("http:", "https:")).unwrap();
+    std::fs::write(&config, settings("x").replace("http:", "ftp:")).unwrap();
     let data = place.path().join("data");
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--config", config.to_str().unwrap()];
     let refused = segue(&[&arguments[..], &["--data", data.to_str().unwrap()]].concat()).refused();
-    assert!(refused.stderr.contains("https://x/segue"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("ftp://x/segue"), "{}", refused.stderr);
 }

@@ -141,7 +141,7 @@ pub(super) struct ServeArgs {
 /// on where it ended.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  segue upload film.mp4 --to http://films.example:8080
+  segue upload film.mp4 --to https://films.example
   segue upload pilot.mp4 --to http://127.0.0.1:8080 --type tv --tmdb 1396 --season 1 --episode 1")]
 pub(super) struct UploadArgs {
     /// Film to send.
@@ -191,7 +191,7 @@ impl TokenArgs {
 /// is asked for from one of them, and from another when that one stops.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  segue broadcast ~/Videos --to http://films.example:8080 --id alice
+  segue broadcast ~/Videos --to https://films.example --id alice
   SEGUE_BROADCAST_KEY=... segue broadcast /films --to http://127.0.0.1:8080 --id cellar")]
 pub(super) struct BroadcastArgs {
     /// Films to offer, with all that lies in the folder. It is followed as it changes, and only read.

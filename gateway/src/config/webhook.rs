@@ -8,7 +8,7 @@ use super::Secret;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// Where it takes messages: `http://host:port/path`.
+    /// Where it takes messages: `https://host/path`.
     pub url: String,
     /// What messages are signed with.
     pub secret: Secret,

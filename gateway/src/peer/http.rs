@@ -14,21 +14,15 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, 
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::{Address, Body};
+use super::{Address, Body, stream};
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long nothing may happen: nothing sent, no answer.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Connections that wait for the next question.
 const IDLE: usize = 8;
-/// Bytes that the system holds and has not sent: what is more urgent comes right behind them.
-const UNSENT: u32 = 64 << 10;
-/// The same of this program.
+/// Bytes that are held here and the system has not taken: few, for what is more urgent comes right behind them.
 const BUFFER: usize = 32 << 10;
 /// Bytes of an answer that is read as a whole.
 const LARGEST: usize = 4 << 20;
@@ -42,6 +36,16 @@ pub enum Error {
         /// Where it should be.
         address: Address,
         /// Why not.
+        source: io::Error,
+    },
+    /// Somebody else may have taken the gateway's place.
+    #[error(
+        "{address} shows a certificate that is not trusted ({source}); SSL_CERT_FILE names a file of others who may vouch for it"
+    )]
+    Untrusted {
+        /// Where it should be.
+        address: Address,
+        /// What is wrong with it.
         source: io::Error,
     },
     /// The connection broke.
@@ -205,14 +209,12 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Connection, Error> {
-        let Address { host, port, .. } = &self.0.address;
-        let failed = |source| Error::Connect { address: self.0.address.clone(), source };
-        let connecting = tokio::time::timeout(CONNECT, TcpStream::connect((host.as_str(), *port)));
-        let stream = connecting.await.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        // Not every system can; then what is urgent waits a little longer.
-        #[cfg(target_os = "linux")]
-        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+        let address = &self.0.address;
+        let stream =
+            stream::connect(address).await.map_err(|source| match stream::is_untrusted(&source) {
+                true => Error::Untrusted { address: address.clone(), source },
+                false => Error::Connect { address: address.clone(), source },
+            })?;
         let (sender, connection) =
             http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(async move {

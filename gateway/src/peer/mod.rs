@@ -7,6 +7,7 @@ mod backoff;
 mod body;
 mod events;
 mod http;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +16,4 @@ pub use backoff::Backoff;
 pub use body::Body;
 pub use events::{EventStream, Message};
 pub use http::{Client, Error, Reply, Request};
+pub(crate) use stream::connect;

@@ -33,7 +33,7 @@ const FAULT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its address is none that we can speak to.
-    #[error("webhook {0}: only addresses like http://host:port/path are spoken to")]
+    #[error("webhook {0}: an address is written like https://host/path or http://host:8080/path")]
     Address(String),
     /// It has no secret.
     #[error("webhook {0}: has no secret")]
@@ -46,8 +46,12 @@ pub struct Webhooks {
     index: Arc<Index>,
     events: Arc<Events>,
     clock: Clock,
-    receivers: Vec<Arc<Receiver>>,
+    receivers: Receivers,
 }
+
+/// Those who are told.
+#[derive(Debug)]
+pub struct Receivers(Vec<Arc<Receiver>>);
 
 /// One who is told.
 #[derive(Debug)]
@@ -57,33 +61,35 @@ struct Receiver {
     news: Notify,
 }
 
-impl Webhooks {
+impl Receivers {
     /// As they are configured.
     ///
     /// # Errors
     /// When one makes no sense.
-    pub fn new(
-        settings: &[config::Webhook],
-        index: Arc<Index>,
-        events: Arc<Events>,
-        clock: Clock,
-    ) -> Result<Self, Error> {
+    pub fn new(settings: &[config::Webhook]) -> Result<Self, Error> {
         let receivers = settings.iter().map(|settings| Receiver::new(settings.clone()).map(Arc::new));
-        Ok(Self { index, events, clock, receivers: receivers.collect::<Result<_, _>>()? })
+        receivers.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Webhooks {
+    /// For these receivers.
+    pub fn new(receivers: Receivers, index: Arc<Index>, events: Arc<Events>, clock: Clock) -> Self {
+        Self { index, events, clock, receivers }
     }
 
     /// Listens, and tells, until it is dropped; receivers are told by tasks of their own.
     pub async fn run(self, tasks: Tasks) {
-        let urls = self.receivers.iter().map(|receiver| receiver.settings.url.clone()).collect();
+        let urls = self.receivers.0.iter().map(|receiver| receiver.settings.url.clone()).collect();
         if let Err(error) = self.index.keep_deliveries_only(urls).await {
             warn!(%error, "messages for receivers that are gone stay");
         }
-        for receiver in &self.receivers {
+        for receiver in &self.receivers.0 {
             let (receiver, index) = (Arc::clone(receiver), Arc::clone(&self.index));
             let clock = self.clock.clone();
             tasks.spawn_until_stop(async move { receiver.run(&index, &clock).await });
         }
-        if self.receivers.is_empty() {
+        if self.receivers.0.is_empty() {
             return;
         }
         let mut listening = self.events.listen(None);
@@ -109,7 +115,7 @@ impl Webhooks {
     async fn heard(&self, event: &Event) {
         let Some((occasion, id)) = message::occasion(event) else { return };
         let now = self.clock.now();
-        for receiver in self.receivers.iter().filter(|other| other.settings.events.contains(&occasion)) {
+        for receiver in self.receivers.0.iter().filter(|other| other.settings.events.contains(&occasion)) {
             let delivery = Delivery {
                 number: 0,
                 receiver: receiver.settings.url.clone(),
@@ -219,7 +225,8 @@ mod tests {
             Receiver::new(config::Webhook { url: url.to_owned(), secret, events: Vec::new() })
         };
         assert!(receiver("http://a/b", "0123456789abcdef").is_ok());
-        assert!(matches!(receiver("https://a/b", "0123456789abcdef"), Err(Error::Address(_))));
+        assert!(receiver("https://a/b", "0123456789abcdef").is_ok());
+        assert!(matches!(receiver("ftp://a/b", "0123456789abcdef"), Err(Error::Address(_))));
         assert!(matches!(receiver("http://a/b", ""), Err(Error::NoSecret(_))));
     }
 }

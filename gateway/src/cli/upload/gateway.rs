@@ -79,7 +79,10 @@ pub(super) enum Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self::Later(error.to_string())
+        match error {
+            Error::Untrusted { .. } => Self::No(error.to_string()),
+            _ => Self::Later(error.to_string()),
+        }
     }
 }
 
