@@ -89,7 +89,7 @@ mapfile -t workers < <(pgrep -P "$nginx")
 
 # Segments of a film, N at most, each below PREFIX, and how often each is asked for: `even`, or as Zipf has it.
 paths() {
-  (cd "$work/www/$2" && find . -path './v1/*.m4s' | sort -V | head -n "$3") |
+  (cd "$work/www/$2" && find . -path './v1/*.m4s' | sort -V | sed -n "1,${3}p") |
     awk -v prefix="$1" -v law="${4:-even}" '{ print (law == "zipf" ? 1 / NR : 1), prefix substr($1, 2) }'
 }
 # Seconds of CPU time that processes have used, and KiB of memory of their own.

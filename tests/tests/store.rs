@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixtures;
 use crate::http::Client;
-use crate::program::{line_after, path, serve_arguments};
+use crate::program::{eventually, line_after, path, serve_arguments};
 
 const CHUNK: u64 = 64 << 10;
 const QUOTA: u64 = 24 << 20;
@@ -26,6 +26,8 @@ const QUOTA: u64 = 24 << 20;
 const KILLS: u32 = 200;
 /// Steps at which it kills itself, as the program names them.
 const STEPS: [&str; 4] = ["chunk created", "chunk written", "chunks synced", "rows written"];
+/// The same while a medium is turned into segments.
+const SEAL_STEPS: [&str; 2] = ["segments written", "segments published"];
 
 /// Numbers that look random and are the same in each run.
 struct Dice(u64);
@@ -47,9 +49,15 @@ struct Mortal {
 
 impl Mortal {
     fn start(place: &Path, dies_at: Option<&str>) -> Self {
+        Self::start_with(place, dies_at, "chunks")
+    }
+
+    /// Keeping media in this form.
+    fn start_with(place: &Path, dies_at: Option<&str>, form: &str) -> Self {
         let config = place.join("segue.toml");
         let settings = format!(
-            "log = \"error\"\n[store]\nquota = \"{QUOTA}\"\nshare = \"{QUOTA}\"\nchunk = \"{CHUNK}\"\nsync = \"process\"\n"
+            "log = \"error\"\n[store]\nquota = \"{QUOTA}\"\nshare = \"{QUOTA}\"\nchunk = \"{CHUNK}\"\nsync = \"process\"\n\
+             form = \"{form}\"\n"
         );
         fs::write(&config, settings).unwrap();
         let (films, data) = (place.join("films"), place.join("data"));
@@ -256,6 +264,31 @@ fn killed_at_each_step_it_keeps_what_it_acknowledged() {
             crashing.look(&Mortal::start(crashing.place.path(), None).client);
         }
         crashing.finish();
+    }
+}
+
+#[test]
+fn killed_while_it_makes_segments_it_keeps_the_film_and_makes_them_at_the_next_start() {
+    let film = fs::read(fixtures::path("films/Colours in time.mp4")).unwrap();
+    for step in SEAL_STEPS {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        let before = Mortal::start(place.path(), None);
+        let (_, upload) = create(&before.client, film.len()).unwrap();
+        assert!((200..300).contains(&put(&before.client, &upload, 0, &film, &film).unwrap()));
+        drop(before);
+        let mut dying = Mortal::start_with(place.path(), Some(step), "segments");
+        dying.child.wait().unwrap();
+        let after = Mortal::start_with(place.path(), None, "segments");
+        eventually("it is kept as segments alone", || {
+            let is_sealed = fs::read_dir(data.join("segments")).ok()?.next().is_some();
+            (is_sealed && chunk_files(&data.join("chunks")).is_empty()).then_some(())
+        });
+        let media = after.client.get(&upload).json()["media"].as_str().unwrap().to_owned();
+        let original = after.client.get(&format!("/v1/media/{media}/original")).with(200);
+        assert!(original.body == film, "{step}: what comes out is not what was sent");
+        after.client.get(&format!("/v1/media/{media}/v1/3.m4s")).with(200);
+        assert!(du(&data) < film.len() as u64 * 3 / 2, "{step}: it is kept twice");
     }
 }
 

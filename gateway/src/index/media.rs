@@ -386,6 +386,15 @@ pub(super) fn arriving(connection: &Connection) -> Result<Vec<MediaId>, rusqlite
     rows.collect()
 }
 
+/// Which of them are all here and still kept in chunks.
+pub(super) fn unsealed(connection: &Connection) -> Result<Vec<MediaId>, rusqlite::Error> {
+    let sql = "SELECT id FROM media WHERE chunk IS NOT NULL AND NOT part AND state = 'ready' \
+               AND id NOT IN (SELECT media FROM sealed)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| id(row, 0))?;
+    rows.collect()
+}
+
 pub(super) fn touch(connection: &Connection, id: MediaId, used: Moment) -> Result<(), rusqlite::Error> {
     let mut statement =
         connection.prepare_cached("UPDATE media SET used = ?2 WHERE id = ?1 AND chunk IS NOT NULL")?;

@@ -207,6 +207,11 @@ impl Index {
         self.readers.read(media::arriving).await
     }
 
+    /// Which of them are all here and still kept in chunks.
+    pub async fn unsealed(&self) -> Result<Vec<MediaId>, Error> {
+        self.readers.read(media::unsealed).await
+    }
+
     /// The chunks of a medium.
     pub async fn chunks(&self, id: MediaId) -> Result<Vec<Chunk>, Error> {
         self.readers.read(move |connection| chunks::of(connection, id)).await

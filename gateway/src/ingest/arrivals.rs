@@ -9,6 +9,7 @@ use segmenter::isobmff::Movie;
 use segmenter::manifest::State;
 use segmenter::plan::Options;
 use segmenter::render::Presentation;
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::describe::{describe, worth_keeping};
@@ -34,6 +35,8 @@ pub struct Arrivals {
     form: Form,
     tasks: Tasks,
     followed: Mutex<HashSet<MediaId>>,
+    /// While a medium is turned into segments it takes its space twice: one at a time.
+    sealing: Semaphore,
 }
 
 impl Arrivals {
@@ -45,11 +48,15 @@ impl Arrivals {
         (options, form): (Options, Form),
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self { index, sources, events, options, form, tasks, followed: Mutex::default() })
+        let (followed, sealing) = (Mutex::default(), Semaphore::new(1));
+        Arc::new(Self { index, sources, events, options, form, tasks, followed, sealing })
     }
 
     /// Follows what is arriving now and what will. Never returns.
     pub async fn run(self: Arc<Self>) {
+        if self.form == Form::Segments {
+            self.tasks.spawn_until_stop(Arc::clone(&self).seal_the_rest());
+        }
         let mut changes = self.sources.changes();
         loop {
             changes.borrow_and_update();
@@ -149,8 +156,22 @@ impl Arrivals {
         Ok(())
     }
 
+    /// Does what the last run of the gateway did not come to.
+    async fn seal_the_rest(self: Arc<Self>) {
+        let rest = self.index.unsealed().await;
+        let rest = rest.inspect_err(|error| warn!(%error, "media that were in chunks stay so"));
+        for id in rest.unwrap_or_default() {
+            match self.sources.get(id).await {
+                Ok(Some(source)) if source.is_complete() => self.seal(&source).await,
+                Ok(_) => {}
+                Err(error) => warn!(media = %id, %error, "medium stays in chunks"),
+            }
+        }
+    }
+
     /// Keeps a medium as segments from now on. If that can't be done it stays as it is, which is as good for all but the disk.
     async fn seal(&self, source: &Arc<Stored>) {
+        let Ok(_turn) = self.sealing.acquire().await else { return };
         let read = source::read_arriving(source, FOR_EVER).await;
         let Ok((movie, _)) = read else { return };
         let (options, length) = (self.options.clone(), source.identity().size);

@@ -1,8 +1,9 @@
 //! Bytes are kept: synced first, then in rows; only then may they be acknowledged.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::{io, iter, thread};
 
 use segmenter::bytes::ByteRange;
 
@@ -10,6 +11,9 @@ use super::{Stored, WriteError};
 use crate::index::{self, Chunk};
 use crate::ranges::Ranges;
 use crate::store::{self, BLOCK, FILE, step};
+
+/// Chunks brought to the disk at once.
+const SYNCS: usize = 4;
 
 impl Stored {
     /// Publishes what was written before this was called: it may be acknowledged from when this returns.
@@ -55,29 +59,40 @@ impl Stored {
 
     /// Brings chunks to the disk, and says what is here of each.
     fn sync(&self, numbers: &BTreeSet<u32>) -> Result<Vec<Chunk>, WriteError> {
-        let failed = |number| {
-            move |source: io::Error| match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteError::DiskFull,
-                _ => WriteError::Disk { media: self.id, number, source },
-            }
-        };
-        let mut chunks = Vec::with_capacity(numbers.len());
-        for number in numbers.iter().copied() {
-            let file =
-                self.file(number, || self.ground.files.create(self.id, number)).map_err(failed(number))?;
-            // Before the sync: what comes later is of the next one.
-            let (here, whole) = self.of_chunk(number);
-            self.ground.files.keep(&file).map_err(failed(number))?;
-            let sum = (here.bytes() == whole)
-                .then(|| store::sum(&file, whole))
-                .transpose()
-                .map_err(failed(number))?;
-            chunks.push(Chunk { number, stored: here.stored(BLOCK) + FILE, here, sum });
-        }
-        if let Some(first) = numbers.first() {
-            self.ground.files.keep_names(self.id).map_err(failed(*first))?;
-        }
+        let Some(&first) = numbers.first() else { return Ok(Vec::new()) };
+        let numbers: Vec<u32> = numbers.iter().copied().collect();
+        let sync_all = |numbers: &[u32]| numbers.iter().map(|number| self.sync_one(*number)).collect();
+        // A disk brings several files home in hardly more time than one, and others are read for their sums meanwhile.
+        let (own, others) = numbers.split_at(numbers.len().div_ceil(SYNCS));
+        let chunks: Result<Vec<Vec<Chunk>>, WriteError> = thread::scope(|scope| {
+            let others = others.chunks(own.len()).map(|part| scope.spawn(move || sync_all(part)));
+            let others: Vec<_> = others.collect();
+            let own = sync_all(own);
+            let joined =
+                others.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            iter::once(own).chain(joined).collect()
+        });
+        let chunks = chunks?.concat();
+        self.ground.files.keep_names(self.id).map_err(|error| self.failed(first, error))?;
         Ok(chunks)
+    }
+
+    fn sync_one(&self, number: u32) -> Result<Chunk, WriteError> {
+        let failed = |error| self.failed(number, error);
+        let file = self.file(number, || self.ground.files.create(self.id, number)).map_err(failed)?;
+        // Before the sync: what comes later is of the next one.
+        let (here, whole) = self.of_chunk(number);
+        self.ground.files.keep(&file).map_err(failed)?;
+        let sum = (here.bytes() == whole).then(|| store::sum(&file, whole)).transpose().map_err(failed)?;
+        Ok(Chunk { number, stored: here.stored(BLOCK) + FILE, here, sum })
+    }
+
+    /// What it means that a chunk can't be written.
+    pub(super) fn failed(&self, number: u32, source: io::Error) -> WriteError {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteError::DiskFull,
+            _ => WriteError::Disk { media: self.id, number, source },
+        }
     }
 
     /// What is here of a chunk, counted from its start, and how many bytes it has in all.

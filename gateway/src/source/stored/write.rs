@@ -255,10 +255,7 @@ impl Stored {
         let file = self.file(number, || self.ground.files.create(self.id, number));
         step("chunk created");
         let written = file.and_then(|file| file.write_all_at(bytes, range.start - self.start(number)));
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => WriteError::DiskFull,
-            _ => WriteError::Disk { media: self.id, number, source },
-        })?;
+        written.map_err(|error| self.failed(number, error))?;
         step("chunk written");
         Ok(())
     }
