@@ -20,11 +20,14 @@ use gateway::index::Index;
 use gateway::source::{New, Sources};
 use gateway::title::Title;
 use segmenter::bytes::Span;
+use tokio::task::JoinHandle;
 
 const CHUNK: usize = 4 << 20;
 /// Chunks of a round of writing.
 const CHUNKS: usize = 64;
 const ROUNDS: usize = 5;
+/// Chunks that an upload may be ahead of what is kept.
+const AHEAD: usize = 8;
 /// Chunks that a start finds, of a block each, and in how many media they are.
 const FOUND: usize = 100_000;
 const MEDIA: usize = 100;
@@ -33,16 +36,16 @@ fn main() {
     let place = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).map(PathBuf::from);
     let place = place.unwrap_or_else(std::env::temp_dir);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for sync in [Sync::Full, Sync::Process] {
+    for (sync, ahead) in [(Sync::Full, 1), (Sync::Full, AHEAD), (Sync::Process, 1), (Sync::Process, AHEAD)] {
         let mut rounds: Vec<_> = (0..ROUNDS)
-            .map(|_| (plainly(&place, sync), runtime.block_on(stored(&place, sync))))
+            .map(|_| (plainly(&place, sync), runtime.block_on(stored(&place, sync, ahead))))
             .map(|(plain, stored)| (plain.as_secs_f64() / stored.as_secs_f64(), plain, stored))
             .collect();
         rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (ratio, plain, stored) = rounds[ROUNDS / 2];
         let rate = |took: Duration| (CHUNK * CHUNKS) as f64 / 1e6 / took.as_secs_f64();
         println!(
-            "writing {CHUNKS} chunks of 4 MiB, sync = {sync:?}: {:.0} MB/s; files alone {:.0} MB/s; ratio {ratio:.2}",
+            "writing {CHUNKS} chunks of 4 MiB, {ahead} at most before they are kept, sync = {sync:?}: {:.0} MB/s; files alone {:.0} MB/s; ratio {ratio:.2}",
             rate(stored),
             rate(plain)
         );
@@ -95,19 +98,36 @@ fn new(length: usize) -> New {
     }
 }
 
-/// The same bytes through the store: acknowledged after each chunk.
-async fn stored(place: &Path, sync: Sync) -> Duration {
+/// The same bytes through the store, no more than so many chunks before what is acknowledged.
+async fn stored(place: &Path, sync: Sync, ahead: usize) -> Duration {
     let data = tempfile::tempdir_in(place).unwrap();
     let sources = open(data.path(), sync, CHUNK as u64).await;
     let source = sources.create(new(CHUNK * CHUNKS)).await.unwrap();
     let bytes = bytes::Bytes::from(bytes());
+    let (mut keeping, mut kept) = (None::<JoinHandle<()>>, 0);
     let began = Instant::now();
     for number in 0..CHUNKS {
         let (writing, span) =
             (Arc::clone(&source), Span { offset: (number * CHUNK) as u64, bytes: bytes.clone() });
         tokio::task::spawn_blocking(move || writing.write(&span)).await.unwrap().unwrap();
-        source.keep().await.unwrap();
+        if number + 1 - kept >= ahead || keeping.as_ref().is_none_or(JoinHandle::is_finished) {
+            if let Some(keeping) = keeping.take() {
+                keeping.await.unwrap();
+            }
+            kept = number + 1;
+            let source = Arc::clone(&source);
+            keeping = Some(tokio::spawn(async move { source.keep().await.unwrap() }));
+        }
+        if ahead == 1
+            && let Some(keeping) = keeping.take()
+        {
+            keeping.await.unwrap();
+        }
     }
+    if let Some(keeping) = keeping {
+        keeping.await.unwrap();
+    }
+    source.keep().await.unwrap();
     assert!(source.is_complete());
     began.elapsed()
 }

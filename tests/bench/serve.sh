@@ -149,7 +149,6 @@ done
 report manifest
 both segment clip 1 even
 both mix clip 400 zipf
-both "mix, small" long 400 zipf
 
 # memory LABEL MODE LIST PORT PROCESS...: what a thousand connections add.
 memory() {
@@ -175,8 +174,12 @@ for name in segue nginx; do
   memory "1000 slow readers, $name" slow "$work/segment.list" "$at" "${processes[@]}"
 done
 
-serve passing 0B
+# Segments as long as those of the files.
+serve long 512MiB
 echo
+both "mix, small" long 400 zipf
+
+serve passing 0B
 echo "rendered on demand, nothing kept, beside the same as files:"
 both "large chunks" large 400 even
 both "10 Mbit/s" small 400 even

@@ -5,11 +5,13 @@
 //! open, is answered before the router is asked. Anything else (a film to be opened, a mistake in the address, a range) goes the long
 //! way, which answers all of it; only speed is lost if something is not seen here.
 
+use std::time::Instant;
+
 use axum::http::header::{
     ACCEPT_ENCODING, HeaderMap, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
     RANGE,
 };
-use axum::http::{HeaderName, HeaderValue, Method, Request};
+use axum::http::{HeaderName, Method, Request};
 use axum::response::Response;
 use bytes::Bytes;
 
@@ -23,6 +25,7 @@ const UNUSUAL: [HeaderName; 6] =
 
 /// The answer, if it can be had at once.
 pub(super) async fn straight<B>(gateway: &Shared, request: &Request<B>) -> Option<Response<Outgoing>> {
+    let asked = Instant::now();
     let (headers, uri) = (request.headers(), request.uri());
     if request.method() != Method::GET || is_unusual(headers) {
         return None;
@@ -34,14 +37,14 @@ pub(super) async fn straight<B>(gateway: &Shared, request: &Request<B>) -> Optio
         return None;
     }
     let coding = negotiate::coding(text(headers, &ACCEPT_ENCODING));
-    let (mut response, timing) = match gateway.playback.hot(&film, item, coding).await {
+    let (mut response, tier) = match gateway.playback.hot(&film, item, coding).await {
         Some(content) => (whole(&content.head, Outgoing::Whole(Bytes::clone(&content.bytes))), "hot"),
         None => {
             let passing = gateway.playback.passing_at_once(&film, item)?;
             (whole(&passing.head(item), Outgoing::passing(passing)), "passing")
         }
     };
-    response.headers_mut().insert(tree::SERVER_TIMING, HeaderValue::from_static(timing));
+    response.headers_mut().insert(tree::SERVER_TIMING, tree::timing(tier, asked));
     Some(response)
 }
 

@@ -38,6 +38,7 @@ pub(super) fn split(uri: &Uri) -> Result<(MediaId, &str), Problem> {
 }
 
 async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
+    let asked = Instant::now();
     let (method, headers) = (request.method(), request.headers());
     let (id, path) = split(request.uri())?;
     let film = match gateway.playback.film(id).await {
@@ -51,24 +52,24 @@ async fn show(gateway: Shared, request: Request) -> Result<Response, Problem> {
         return Err(Problem::new(Kind::Stale));
     }
     let coding = negotiate::coding(text(headers, &ACCEPT_ENCODING));
-    let (content, timing) = match gateway.playback.hot(&film, item, coding).await {
-        Some(content) => (content, HeaderValue::from_static("hot")),
+    let (content, told) = match gateway.playback.hot(&film, item, coding).await {
+        Some(content) => (content, timing("hot", asked)),
         None => {
             if let Some(answered) = early(method, headers, &film, item) {
                 return Ok(answered);
             }
             if let Some(passing) = gateway.playback.passing(&film, item).await? {
                 let mut response = answer(headers, &passing.head(item), Some(Streamed(passing)));
-                response.headers_mut().insert(SERVER_TIMING, HeaderValue::from_static("passing"));
+                response.headers_mut().insert(SERVER_TIMING, timing("passing", asked));
                 return Ok(response);
             }
-            let asked = Instant::now();
-            (gateway.playback.content(&film, item, coding).await?, made_in(asked))
+            let content = gateway.playback.content(&film, item, coding).await?;
+            (content, timing("made", asked))
         }
     };
     let bytes = (method != Method::HEAD).then(|| Bytes::clone(&content.bytes));
     let mut response = answer(headers, &content.head, bytes);
-    response.headers_mut().insert(SERVER_TIMING, timing);
+    response.headers_mut().insert(SERVER_TIMING, told);
     Ok(response)
 }
 
@@ -95,9 +96,11 @@ pub(super) fn version(uri: &Uri) -> Option<&str> {
     parameters.find_map(|(name, value)| (name == Version::PARAMETER).then_some(value))
 }
 
-fn made_in(since: Instant) -> HeaderValue {
-    let text = format!("made;dur={:.2}", since.elapsed().as_secs_f64() * 1000.0);
-    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static("made"))
+/// Which tier has an answer, and how many milliseconds it took to have it: `hot` from memory, `made` for this request, `passing` while it
+/// is sent (Server Timing 3).
+pub(super) fn timing(tier: &'static str, asked: Instant) -> HeaderValue {
+    let text = format!("{tier};dur={:.3}", asked.elapsed().as_secs_f64() * 1000.0);
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static(tier))
 }
 
 /// Handlers that differ in their description only.

@@ -1,9 +1,10 @@
 //! Bytes are kept: synced first, then in rows; only then may they be acknowledged.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::{io, iter, thread};
+use std::{io, thread};
 
 use segmenter::bytes::ByteRange;
 
@@ -12,7 +13,9 @@ use crate::index::{self, Chunk};
 use crate::ranges::Ranges;
 use crate::store::{self, BLOCK, FILE, step};
 
-/// Chunks brought to the disk at once.
+/// Chunks that are brought to the disk together.
+const GROUP: usize = 8;
+/// So many of them at once: a disk brings several home in hardly more time than one.
 const SYNCS: usize = 4;
 
 impl Stored {
@@ -59,32 +62,47 @@ impl Stored {
 
     /// Brings chunks to the disk, and says what is here of each.
     fn sync(&self, numbers: &BTreeSet<u32>) -> Result<Vec<Chunk>, WriteError> {
-        let Some(&first) = numbers.first() else { return Ok(Vec::new()) };
-        let numbers: Vec<u32> = numbers.iter().copied().collect();
-        let sync_all = |numbers: &[u32]| numbers.iter().map(|number| self.sync_one(*number)).collect();
-        // A disk brings several files home in hardly more time than one, and others are read for their sums meanwhile.
-        let (own, others) = numbers.split_at(numbers.len().div_ceil(SYNCS));
-        let chunks: Result<Vec<Vec<Chunk>>, WriteError> = thread::scope(|scope| {
-            let others = others.chunks(own.len()).map(|part| scope.spawn(move || sync_all(part)));
-            let others: Vec<_> = others.collect();
-            let own = sync_all(own);
-            let joined =
-                others.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            iter::once(own).chain(joined).collect()
-        });
-        let chunks = chunks?.concat();
-        self.ground.files.keep_names(self.id).map_err(|error| self.failed(first, error))?;
+        let Some(first) = numbers.first() else { return Ok(Vec::new()) };
+        let mut chunks = Vec::with_capacity(numbers.len());
+        for group in numbers.iter().copied().collect::<Vec<_>>().chunks(GROUP) {
+            chunks.extend(self.sync_group(group)?);
+        }
+        self.ground.files.keep_names(self.id).map_err(|error| self.failed(*first, error))?;
         Ok(chunks)
     }
 
-    fn sync_one(&self, number: u32) -> Result<Chunk, WriteError> {
-        let failed = |error| self.failed(number, error);
-        let file = self.file(number, || self.ground.files.create(self.id, number)).map_err(failed)?;
-        // Before the sync: what comes later is of the next one.
+    /// The same of some at once: their sums are taken while the disk works.
+    fn sync_group(&self, numbers: &[u32]) -> Result<Vec<Chunk>, WriteError> {
+        let filled: Vec<Filled> =
+            numbers.iter().map(|number| self.filled(*number)).collect::<Result<_, _>>()?;
+        let home = |chunk: &Filled| {
+            self.ground.files.keep(&chunk.file).map_err(|error| self.failed(chunk.number, error))
+        };
+        thread::scope(|scope| {
+            let parts = filled.chunks(filled.len().div_ceil(SYNCS));
+            let parts: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().try_for_each(home))).collect();
+            let summed = filled.iter().map(|chunk| self.summed(chunk)).collect();
+            for part in parts {
+                part.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            }
+            summed
+        })
+    }
+
+    /// What is here of a chunk now; what comes later is of the next sync.
+    fn filled(&self, number: u32) -> Result<Filled, WriteError> {
+        let file = self.file(number, || self.ground.files.create(self.id, number));
+        let file = file.map_err(|error| self.failed(number, error))?;
         let (here, whole) = self.of_chunk(number);
-        self.ground.files.keep(&file).map_err(failed)?;
-        let sum = (here.bytes() == whole).then(|| store::sum(&file, whole)).transpose().map_err(failed)?;
-        Ok(Chunk { number, stored: here.stored(BLOCK) + FILE, here, sum })
+        Ok(Filled { number, file, here, whole })
+    }
+
+    fn summed(&self, chunk: &Filled) -> Result<Chunk, WriteError> {
+        let Filled { number, file, here, whole } = chunk;
+        let sum = (here.bytes() == *whole).then(|| store::sum(file, *whole)).transpose();
+        let sum = sum.map_err(|error| self.failed(*number, error))?;
+        Ok(Chunk { number: *number, stored: here.stored(BLOCK) + FILE, here: here.clone(), sum })
     }
 
     /// What it means that a chunk can't be written.
@@ -105,6 +123,15 @@ impl Stored {
             here.map(|part| ByteRange { start: part.start - range.start, end: part.end - range.start });
         (here.collect(), end.saturating_sub(range.start))
     }
+}
+
+/// A chunk with something in it.
+struct Filled {
+    number: u32,
+    file: Arc<File>,
+    here: Ranges,
+    /// Bytes there will be.
+    whole: u64,
 }
 
 /// Chunks that are being kept; if that is broken off, they are dirty again.
