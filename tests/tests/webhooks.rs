@@ -9,8 +9,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::fixtures::path as fixture;
 use crate::gateway::{Gateway, add};
 use crate::program::segue;
+use crate::uploads::{BYTES, TUS, make};
 
 const SECRET: &str = "receivers-0123456789";
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -119,6 +121,37 @@ fn what_nobody_took_is_told_after_a_restart() {
     let again = told.recv_timeout(SOON).expect("it comes again");
     assert_eq!((again.event(), again.delivery), (first.event(), first.delivery));
     drop(gateway);
+}
+
+#[test]
+fn a_receiver_is_told_all_that_becomes_of_what_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let webhook = settings(&listener.local_addr().unwrap().to_string());
+    let webhook =
+        webhook.replace("[\"ready\", \"failed\"]", "[\"playable\", \"ready\", \"expired\", \"failed\"]");
+    let short = "[retention]\nmovie = \"1s\"\ntv = \"1s\"\nother = \"1s\"\n";
+    let told = receiver(listener, Vec::new());
+    let gateway = Gateway::over(&[]).restarted_with(&format!("{short}{webhook}"));
+    let next = || {
+        let message = told.recv_timeout(SOON).expect("a message comes");
+        assert!(message.is_signed());
+        message.event().split(' ').next().map(str::to_owned)
+    };
+    let send = |upload: &str, at: usize, bytes: &[u8]| {
+        let at = at.to_string();
+        gateway.client.send_with("PATCH", upload, &[TUS, BYTES, ("upload-offset", &at)], bytes)
+    };
+    let film = std::fs::read(fixture("edge/moov-first.mp4")).unwrap();
+    let upload = make(&gateway.client, film.len());
+    let most = film.len() - 1000;
+    send(&upload, 0, &film[..most]).with(204);
+    assert_eq!(next().as_deref(), Some("playable"));
+    send(&upload, most, &film[most..]).with(204);
+    assert_eq!(next().as_deref(), Some("ready"));
+    assert_eq!(next().as_deref(), Some("expired"));
+    let noise = make(&gateway.client, 100_000);
+    send(&noise, 0, &[0xab; 100_000]);
+    assert_eq!(next().as_deref(), Some("failed"));
 }
 
 #[test]
