@@ -3,8 +3,8 @@
 #
 # What is in memory: a manifest, one segment of 2.5 MB over and over, and the segments of a film as often as a Zipf law has them. Then a
 # thousand connections that do nothing, and a thousand that read 16 kB a second: memory of the process (what is its own), and of the
-# kernel for sockets. Then with no memory for segments, so that every request is rendered from the film. Then how long a player waits
-# for the first byte of a segment of three hours.
+# kernel for sockets. Then segments that are kept ready on disk and not in memory. Then with no memory for segments, so that every request
+# is rendered from the film. Then how long a player waits for the first byte of a segment of three hours.
 #
 # Segments are asked for by `drain`, which copies nothing: `wrk` reads 8 KiB at a time and would be what is measured. Only figures of one run
 # compare, and best the CPU time of the server for each answer, which other work on the machine hardly changes.
@@ -178,6 +178,13 @@ done
 serve long 512MiB
 echo
 both "mix, small" long 400 zipf
+
+# Sent, and kept as segments: each request takes its file from the disk's cache, as nginx does.
+SEGUE_STORE_FORM=segments serve sealed 0B 2s
+"$SEGUE_BIN" upload "$work/films/clip.mp4" --title sent --to "$segue" >/dev/null 2>&1
+ln -s clip "$work/www/sent"
+until [ -n "$(find "$work/sealed/segments" -name places 2>/dev/null)" ] && [ -z "$(find "$work/sealed/chunks" -type f 2>/dev/null)" ]; do sleep 0.1; done
+both "on disk" sent 400 even
 
 serve passing 0B
 echo "rendered on demand, nothing kept, beside the same as files:"

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rustix::fs::MemfdFlags;
@@ -12,7 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use super::huge;
 use super::mapping::Mapping;
 
-/// Part of the descriptors a process may have that drafts take: the rest is for connections.
+/// Part of the descriptors a process may have that go to such memory: the rest is for connections.
 const SHARE: u64 = 4;
 
 /// Memory that is being written.
@@ -59,7 +59,7 @@ impl Draft {
         if self.written == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        Mapping::new(self.file, self.written, self.descriptor).map(Bytes::from_owner)
+        Mapping::new(&Arc::new(self.file), self.written, self.descriptor).map(Bytes::from_owner)
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Descriptor(());
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 impl Descriptor {
-    fn take() -> Option<Self> {
+    pub(super) fn take() -> Option<Self> {
         static MOST: OnceLock<u64> = OnceLock::new();
         let most = *MOST.get_or_init(|| getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / SHARE);
         let taken = Self(());

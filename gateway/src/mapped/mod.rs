@@ -1,6 +1,6 @@
 //! Memory that is a file as well: read like any other bytes, and taken by a socket from the file itself, without a copy.
 //!
-//! Whoever makes segments puts them into [`Draft`]s; whoever writes to a socket asks [`find`] whether bytes it was given are such memory.
+//! Whoever makes segments puts them into [`Draft`]s, those that lie ready on disk are [`kept`] where they are; whoever writes to a socket asks [`find`] whether bytes it was given are such memory.
 //! In between they are [`Bytes`](bytes::Bytes) like all others: sliced, held and dropped by code that needs not know. A [`View`] is for
 //! what lies in a film: it is never read here, only shown to the kernel.
 //!
@@ -19,6 +19,7 @@ mod region;
 mod view;
 
 pub use draft::Draft;
+pub use mapping::kept;
 #[cfg(test)]
 pub(crate) use region::is_known;
 pub use region::{Place, find};

@@ -126,7 +126,15 @@ impl Film {
     pub(super) fn ready_made(&self, rendition: u16, number: u32) -> Option<Bytes> {
         let stored = self.open.file.stored()?;
         let output = self.open.presentation.renditions().get(usize::from(rendition))?;
-        stored.segment(output.id(), number, self.target).map(Bytes::from)
+        stored.segment(output.id(), number, self.target)
+    }
+
+    /// Whether an item is such a segment.
+    pub(super) fn is_ready_made(&self, item: Item) -> bool {
+        let Item::Segment { rendition, number } = item else { return false };
+        let output = self.open.presentation.renditions().get(usize::from(rendition));
+        let stored = self.open.file.stored().zip(output);
+        stored.is_some_and(|(stored, output)| stored.has_segment(output.id(), number, self.target))
     }
 
     /// Whether the bytes are here that an item is made of.

@@ -263,7 +263,8 @@ impl Playback {
 
     fn to_pass(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
         // A segment is hardly longer than its film: most need not be measured.
-        if self.has_room(film.open().file.len().saturating_mul(2)) {
+        // And one that lies ready is in nobody's way.
+        if self.has_room(film.open().file.len().saturating_mul(2)) || film.is_ready_made(item) {
             return None;
         }
         let passing = Passing::of(film, item, &self.buffers, &self.gathering)?;

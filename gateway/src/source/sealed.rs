@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use segmenter::bytes::ByteRange;
 use segmenter::render::{Body, Part, Presentation};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::{Buffers, Error, FORMAT, Source, Stored, gather};
 use crate::id::MediaId;
 use crate::index::{self, Seal};
+use crate::mapped;
 use crate::store::{self, BLOCK, FILE, Refusal, Segments, Sum};
 
 /// Files that one source keeps open.
@@ -28,6 +30,8 @@ const OPEN: usize = 16;
 /// What a medium's files are called besides its segments.
 const SKELETON: &str = "skeleton";
 const PLACES: &str = "places";
+/// Bytes of a segment that is handed out as the file it is.
+const WORTH_MAPPING: u64 = 64 << 10;
 /// Bytes copied and compared at once.
 const PIECE: u64 = 1 << 20;
 
@@ -159,14 +163,29 @@ impl Sealed {
     }
 
     /// A segment as it was made, by its rendition and number; `None` if it is none of these, or segments are made in another way now.
-    pub(super) fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Vec<u8>> {
+    pub(super) fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Bytes> {
+        let index = self.find(rendition, number, target)?;
+        let size = self.map.files.get(index as usize)?.size;
+        let file = self.file(index).ok()?;
+        // A small one is copied with less work than it is mapped.
+        if let Some(Ok(bytes)) = (size >= WORTH_MAPPING).then(|| mapped::kept(&file, size)) {
+            return Some(bytes);
+        }
+        let mut bytes = vec![0; usize::try_from(size).ok()?];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        Some(bytes.into())
+    }
+
+    /// Whether [`Self::segment`] would find one.
+    pub(super) fn has_segment(&self, rendition: &str, number: u32, target: Duration) -> bool {
+        self.find(rendition, number, target).is_some()
+    }
+
+    fn find(&self, rendition: &str, number: u32, target: Duration) -> Option<u32> {
         if (self.map.target, self.map.format) != (target, FORMAT) {
             return None;
         }
-        let index = *self.names.get(format!("{rendition}/{number}.m4s").as_str())?;
-        let mut bytes = vec![0; usize::try_from(self.map.files.get(index as usize)?.size).ok()?];
-        self.file(index).and_then(|file| file.read_exact_at(&mut bytes, 0)).ok()?;
-        Some(bytes)
+        self.names.get(format!("{rendition}/{number}.m4s").as_str()).copied()
     }
 
     /// Fills `buffer` with bytes of the source. Blocks.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use segmenter::bytes::ByteRange;
 use tracing::warn;
 
@@ -76,8 +77,13 @@ impl Stored {
     }
 
     /// A segment in a file of its own, if it is kept as segments. Blocks.
-    pub fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Vec<u8>> {
+    pub fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Bytes> {
         let sealed = self.state().sealed.clone()?;
         sealed.segment(rendition, number, target)
+    }
+
+    /// Whether [`Self::segment`] would find one.
+    pub fn has_segment(&self, rendition: &str, number: u32, target: Duration) -> bool {
+        self.state().sealed.as_ref().is_some_and(|sealed| sealed.has_segment(rendition, number, target))
     }
 }
