@@ -32,8 +32,8 @@ class Visit {
   readonly ferry: Ferry;
   /** Parts, in the order in which they left. */
   readonly sent: Sent[] = [];
-  /** Addresses of uploads that were made. */
-  readonly made: string[] = [];
+  /** Addresses of uploads that were made, by the names of their files. */
+  readonly made = new Map<string, string>();
 
   constructor(page: Page, ferry: Ferry) {
     this.page = page;
@@ -47,7 +47,10 @@ class Visit {
       void request.response().then((response) => (sent.status = response?.status() ?? null));
     });
     page.on("response", (response) => {
-      if (response.status() === 201) this.made.push(response.headers().location ?? "");
+      if (response.status() !== 201) return;
+      const facts = response.request().headers()["upload-metadata"] ?? "";
+      const name = /filename (\S+?)(?:,|$)/.exec(facts)?.[1] ?? "";
+      this.made.set(Buffer.from(name, "base64").toString(), response.headers().location ?? "");
     });
   }
 
@@ -67,17 +70,19 @@ class Visit {
     return this.row(name).getByText("all there").waitFor({ timeout: 50_000 });
   }
 
-  /** What the gateway says of the nth upload; asked for beside the page. */
-  async told(n = 0): Promise<Told | null> {
-    const at = await eventually("it is made", () => this.made[n]);
+  /** What the gateway says of the upload of a file, or of the only one; asked for beside the page. */
+  async told(name?: string): Promise<Told | null> {
+    const of = (): string | undefined =>
+      name === undefined ? [...this.made.values()][0] : this.made.get(name);
+    const at = await eventually("it is made", of);
     const response = await fetch(new URL(at, this.ferry.target));
     return response.ok ? ((await response.json()) as Told) : null;
   }
 
   /** Waits until so many bytes of it are there; says which. */
-  arrived(bytes: number, n = 0): Promise<Told> {
+  arrived(bytes: number): Promise<Told> {
     return eventually(`${bytes} bytes are there`, async () => {
-      const told = await this.told(n);
+      const told = await this.told();
       return told && count(told.here) >= bytes ? told : undefined;
     });
   }
@@ -141,13 +146,13 @@ test("of two films the second plays before the first has arrived, and both arriv
   const [a, b] = [film("first.mp4"), film("second.mp4")];
   await here.choose(a.path, b.path);
   await here.row(b.name).getByRole("button", { name: "Watch" }).waitFor();
-  const first = await here.told(0);
+  const first = await here.told(a.name);
   expect(count(first?.here ?? [])).toBeLessThan(a.bytes.length / 2);
   ferry.link.slowness = null;
   await here.whole(a.name);
   await here.whole(b.name);
-  for (const [n, { bytes }] of [a, b].entries()) {
-    const { media = "" } = (await here.told(n)) ?? {};
+  for (const { name, bytes } of [a, b]) {
+    const { media = "" } = (await here.told(name)) ?? {};
     expect((await here.original(media)).equals(bytes)).toBe(true);
   }
   expect(count(here.sent.map(({ range }) => range))).toBe(a.bytes.length + b.bytes.length);
@@ -185,7 +190,7 @@ test("held back, reloaded and with its gateway killed, it goes on, and nothing a
   ferry.link.slowness = null;
   await here.whole(name);
   expectTold(here);
-  expect(here.made.length).toBe(1);
+  expect(here.made.size).toBe(1);
   const { media = "" } = (await here.told()) ?? {};
   expect((await here.original(media)).equals(bytes)).toBe(true);
 });

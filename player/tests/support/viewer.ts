@@ -27,6 +27,8 @@ const HTML = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 export function launch(...args: string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // Else names of files that are not ASCII are others to it where nobody has set a locale.
+    env: { ...process.env, LC_ALL: "C.UTF-8" },
     args: [
       "--no-sandbox",
       "--autoplay-policy=no-user-gesture-required",
