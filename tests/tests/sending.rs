@@ -12,6 +12,7 @@ use crate::fixtures::path as fixture;
 use crate::gateway::Gateway;
 use crate::http::{Client, Reply, read_reply};
 use crate::program::eventually;
+use crate::uploads::{BYTES, TUS, make};
 
 const TITLE: &str = "Colours in time";
 
@@ -92,6 +93,28 @@ fn many_requests_on_one_connection_are_answered_in_turn() {
             }
         }
         assert!(alone[2].body == alone[0].body[900..=700_000] && alone[8].body == alone[0].body);
+    }
+}
+
+#[test]
+fn a_long_segment_that_lies_ready_on_disk_pushes_nothing_out_of_memory() {
+    let settings = "target = \"1h\"\n[store]\nform = \"segments\"\n[cache]\nhot = \"4MiB\"\n";
+    let gateway = Gateway::over(&[]).restarted_with(settings);
+    let film = fs::read(fixture("films/Colours in time.mp4")).unwrap();
+    let upload = make(&gateway.client, film.len());
+    gateway.client.send_with("PATCH", &upload, &[TUS, BYTES, ("upload-offset", "0")], &film).with(204);
+    let data = gateway.place.path().join("data");
+    eventually("it is kept as segments", || {
+        let is_sealed = data.join("segments").read_dir().ok()?.next().is_some();
+        let has_chunks =
+            |group: fs::DirEntry| group.path().read_dir().is_ok_and(|mut media| media.next().is_some());
+        let chunks = data.join("chunks").read_dir().ok()?.flatten().any(has_chunks);
+        (is_sealed && !chunks).then_some(())
+    });
+    let media = gateway.client.get(&upload).json()["media"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        let segment = gateway.get(&format!("/v1/media/{media}/v1/1.m4s")).with(200);
+        assert!(segment.body.len() > 1_000_000 && segment.must("server-timing").starts_with("made;dur="));
     }
 }
 

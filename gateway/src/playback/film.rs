@@ -129,12 +129,11 @@ impl Film {
         stored.segment(output.id(), number, self.target)
     }
 
-    /// Whether an item is such a segment.
-    pub(super) fn is_ready_made(&self, item: Item) -> bool {
-        let Item::Segment { rendition, number } = item else { return false };
-        let output = self.open.presentation.renditions().get(usize::from(rendition));
-        let stored = self.open.file.stored().zip(output);
-        stored.is_some_and(|(stored, output)| stored.has_segment(output.id(), number, self.target))
+    /// Bytes of an item that is such a segment.
+    pub(super) fn ready_made_len(&self, item: Item) -> Option<u64> {
+        let Item::Segment { rendition, number } = item else { return None };
+        let output = self.open.presentation.renditions().get(usize::from(rendition))?;
+        self.open.file.stored()?.segment_len(output.id(), number, self.target)
     }
 
     /// Whether the bytes are here that an item is made of.

@@ -263,8 +263,8 @@ impl Playback {
 
     fn to_pass(&self, film: &Arc<Film>, item: Item) -> Option<Passing> {
         // A segment is hardly longer than its film: most need not be measured.
-        // And one that lies ready is in nobody's way.
-        if self.has_room(film.open().file.len().saturating_mul(2)) || film.is_ready_made(item) {
+        // And one that lies ready is sent from where it lies.
+        if self.has_room(film.open().file.len().saturating_mul(2)) || film.ready_made_len(item).is_some() {
             return None;
         }
         let passing = Passing::of(film, item, &self.buffers, &self.gathering)?;
@@ -297,6 +297,9 @@ impl Playback {
     }
 
     async fn plain(&self, film: &Arc<Film>, item: Item) -> Result<Arc<Content>, Error> {
+        if film.ready_made_len(item).is_some_and(|len| !self.has_room(len)) {
+            return self.make(film, item).await.map(Arc::new);
+        }
         let key = Key::of(film, item, Coding::Identity);
         self.hot.get_or_make(&key, self.make(film, item)).await
     }

@@ -164,8 +164,7 @@ impl Sealed {
 
     /// A segment as it was made, by its rendition and number; `None` if it is none of these, or segments are made in another way now.
     pub(super) fn segment(&self, rendition: &str, number: u32, target: Duration) -> Option<Bytes> {
-        let index = self.find(rendition, number, target)?;
-        let size = self.map.files.get(index as usize)?.size;
+        let (index, size) = self.find(rendition, number, target)?;
         let file = self.file(index).ok()?;
         // A small one is copied with less work than it is mapped.
         if let Some(Ok(bytes)) = (size >= WORTH_MAPPING).then(|| mapped::kept(&file, size)) {
@@ -176,16 +175,18 @@ impl Sealed {
         Some(bytes.into())
     }
 
-    /// Whether [`Self::segment`] would find one.
-    pub(super) fn has_segment(&self, rendition: &str, number: u32, target: Duration) -> bool {
-        self.find(rendition, number, target).is_some()
+    /// Bytes of what [`Self::segment`] would find.
+    pub(super) fn segment_len(&self, rendition: &str, number: u32, target: Duration) -> Option<u64> {
+        Some(self.find(rendition, number, target)?.1)
     }
 
-    fn find(&self, rendition: &str, number: u32, target: Duration) -> Option<u32> {
+    /// The file of a segment, and its bytes.
+    fn find(&self, rendition: &str, number: u32, target: Duration) -> Option<(u32, u64)> {
         if (self.map.target, self.map.format) != (target, FORMAT) {
             return None;
         }
-        self.names.get(format!("{rendition}/{number}.m4s").as_str()).copied()
+        let index = *self.names.get(format!("{rendition}/{number}.m4s").as_str())?;
+        Some((index, self.map.files.get(index as usize)?.size))
     }
 
     /// Fills `buffer` with bytes of the source. Blocks.

@@ -82,8 +82,8 @@ impl Stored {
         sealed.segment(rendition, number, target)
     }
 
-    /// Whether [`Self::segment`] would find one.
-    pub fn has_segment(&self, rendition: &str, number: u32, target: Duration) -> bool {
-        self.state().sealed.as_ref().is_some_and(|sealed| sealed.has_segment(rendition, number, target))
+    /// Bytes of what [`Self::segment`] would find.
+    pub fn segment_len(&self, rendition: &str, number: u32, target: Duration) -> Option<u64> {
+        self.state().sealed.as_ref()?.segment_len(rendition, number, target)
     }
 }
