@@ -57,7 +57,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         let started = Sources::start(Arc::clone(&index), &data, &config.store, Clock::default()).await;
         let sources = started.map_err(|error| Failure::new(error.to_string()))?;
         let found = Found { access, folders, index: Arc::clone(&index), sources: Arc::new(sources) };
-        let ended = run(config, found, receivers, (listener, address)).await;
+        let ended = run(config, found, receivers, listener, address).await;
         ended.map_err(|error| Failure::new(format!("serving: {error}")))
     });
     runtime.shutdown_timeout(LAST_WORK);
@@ -77,7 +77,8 @@ async fn run(
     config: &Config,
     found: Found,
     receivers: Receivers,
-    (listener, address): (TcpListener, SocketAddr),
+    listener: TcpListener,
+    address: SocketAddr,
 ) -> io::Result<()> {
     // Whoever finds that the gateway listens may ask it to end.
     let asked = task::asked_to_end()?;

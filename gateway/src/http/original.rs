@@ -14,7 +14,7 @@ use segmenter::bytes::ByteRange;
 use segmenter::manifest::State as MediaState;
 use tokio::time::Instant;
 
-use super::answer::answer;
+use super::answer::{answer, text};
 use super::error::{Kind, Problem};
 use super::range::{self, Asked};
 use super::stream::{Pieces, Streamed};
@@ -89,11 +89,7 @@ pub(super) async fn send(
 /// Waits for the first byte that is asked for: where none comes that can still be said.
 async fn begins(gateway: &Shared, source: &Source, headers: &HeaderMap, length: u64) -> Result<(), Problem> {
     let Source::Stored(stored) = source else { return Ok(()) };
-    let first = match headers
-        .get(RANGE)
-        .and_then(|asked| asked.to_str().ok())
-        .map(|asked| range::read(asked, length))
-    {
+    let first = match text(headers, &RANGE).map(|asked| range::read(asked, length)) {
         Some(Asked::Parts(parts)) => parts.first().map_or(0, |part| part.start),
         Some(Asked::Nowhere) => return Ok(()),
         Some(Asked::Whole) | None => 0,

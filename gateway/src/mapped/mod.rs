@@ -1,8 +1,8 @@
 //! Memory that is a file as well: read like any other bytes, and taken by a socket from the file itself, without a copy.
 //!
-//! Whoever makes segments puts them into [`Draft`]s, those that lie ready on disk are [`kept`] where they are; whoever writes to a socket asks [`find`] whether bytes it was given are such memory.
-//! In between they are [`Bytes`](bytes::Bytes) like all others: sliced, held and dropped by code that needs not know. A [`View`] is for
-//! what lies in a film: it is never read here, only shown to the kernel.
+//! Whoever makes segments puts them into [`Draft`]s, those that lie ready on disk are [`kept`] where they are; whoever writes to a socket
+//! asks [`find`] whether bytes it was given are such memory. In between they are [`Bytes`](bytes::Bytes) like all others: sliced, held and
+//! dropped by code that needs not know. A [`View`] is for what lies in a film: it is never read here, only shown to the kernel.
 //!
 //! # Why
 //! Handing the kernel 2.5 MB to copy costs more than all else that a request needs; handing it a file and a place costs next to nothing.

@@ -3,7 +3,6 @@
 //! Whom to trust is what the system says; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others instead.
 
 use std::io;
-use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 /// # Errors
 /// When nobody answers there in time, or it is somebody else than the address names.
 pub(crate) async fn connect(address: &Address) -> io::Result<Stream> {
-    let connecting = pin!(async {
+    let connecting = async {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
         stream.set_nodelay(true)?;
         // Not every system can; then what is urgent waits a little longer.
@@ -42,7 +41,7 @@ pub(crate) async fn connect(address: &Address) -> io::Result<Stream> {
         let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(trusting().map_err(io::Error::other)?);
         Ok(Either::Right(connector.connect(name, stream).await?))
-    });
+    };
     tokio::time::timeout(PATIENCE, connecting).await?
 }
 

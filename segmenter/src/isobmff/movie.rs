@@ -298,10 +298,10 @@ fn read_track(trak: &Bytes, movie: Timescale, chapters: &[u32], len: u64) -> Res
     let table =
         SampleTable::read(&trak.slice_ref(stbl)).map_err(|source| MovieError::Table { track: id, source })?;
     let is_protected = entries.iter().any(|entry| entry.codec.protection.is_some());
-    let aux = match AuxPlace::find(id, stbl, &table, len) {
-        Ok(aux) => aux.filter(|_| is_protected),
-        Err(reason) if is_protected => return skip(reason.to_owned()),
-        Err(_) => None,
+    let aux = if is_protected { AuxPlace::find(id, stbl, &table, len) } else { Ok(None) };
+    let aux = match aux {
+        Ok(aux) => aux,
+        Err(reason) => return skip(reason.to_owned()),
     };
     let list = EditList::read(trak, movie, timescale);
     let (kind, edits) = (first.codec.kind(), list.first());
