@@ -84,6 +84,9 @@ async fn run(
     let asked = task::asked_to_end()?;
     let tasks = Tasks::default();
     let gateway = build(config, found, &tasks).await.map_err(io::Error::other)?;
+    // Before anything can happen that somebody wants to hear of.
+    let (index, events) = (Arc::clone(&gateway.index), Arc::clone(&gateway.events));
+    let webhooks = Webhooks::new(receivers, index, events, Clock::default());
     let ingest = Arc::clone(&gateway.ingest);
     tasks.spawn_until_stop(async move { ingest.run().await });
     let uploads = Arc::clone(&gateway.uploads);
@@ -100,8 +103,6 @@ async fn run(
     );
     tasks.spawn_until_stop(arrivals.run());
     tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
-    let (index, events) = (Arc::clone(&gateway.index), Arc::clone(&gateway.events));
-    let webhooks = Webhooks::new(receivers, index, events, Clock::default());
     tasks.spawn_until_stop(webhooks.run(tasks.clone()));
     let limits = Limits {
         connections: config.http.connections,

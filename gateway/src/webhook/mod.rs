@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::{Clock, Moment};
 use crate::config;
-use crate::events::{Event, Events};
+use crate::events::{Event, Events, Listening};
 use crate::index::{self, Delivery, Index};
 use crate::peer::{Address, Backoff, Client, Request};
 use crate::task::Tasks;
@@ -45,6 +45,7 @@ pub enum Error {
 pub struct Webhooks {
     index: Arc<Index>,
     events: Arc<Events>,
+    listening: Listening,
     clock: Clock,
     receivers: Receivers,
 }
@@ -73,13 +74,14 @@ impl Receivers {
 }
 
 impl Webhooks {
-    /// For these receivers.
+    /// For these receivers, who are told of all that happens from now on.
     pub fn new(receivers: Receivers, index: Arc<Index>, events: Arc<Events>, clock: Clock) -> Self {
-        Self { index, events, clock, receivers }
+        let listening = events.listen(None);
+        Self { index, events, listening, clock, receivers }
     }
 
-    /// Listens, and tells, until it is dropped; receivers are told by tasks of their own.
-    pub async fn run(self, tasks: Tasks) {
+    /// Tells, until it is dropped; receivers are told by tasks of their own.
+    pub async fn run(mut self, tasks: Tasks) {
         let urls = self.receivers.0.iter().map(|receiver| receiver.settings.url.clone()).collect();
         if let Err(error) = self.index.keep_deliveries_only(urls).await {
             warn!(%error, "messages for receivers that are gone stay");
@@ -92,18 +94,17 @@ impl Webhooks {
         if self.receivers.0.is_empty() {
             return;
         }
-        let mut listening = self.events.listen(None);
         let mut last = None;
         loop {
-            match listening.next().await {
+            match self.listening.next().await {
                 Some(numbered) => {
                     last = Some(numbered.number);
                     self.heard(&numbered.event).await;
                 }
                 // Too many came at once: the later ones can still be had.
                 None => {
-                    listening = self.events.listen(last);
-                    if listening.lost() {
+                    self.listening = self.events.listen(last);
+                    if self.listening.lost() {
                         warn!("so much happened at once that receivers are not told of all");
                     }
                 }
@@ -208,7 +209,38 @@ fn rest(tries: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use segmenter::manifest::State;
+
     use super::*;
+    use crate::config::Sync;
+    use crate::id::MediaId;
+
+    fn settings(url: &str, secret: &str) -> config::Webhook {
+        let events = vec![config::Occasion::Ready];
+        config::Webhook { url: url.to_owned(), secret: secret.parse().unwrap(), events }
+    }
+
+    #[tokio::test]
+    async fn what_happens_before_it_runs_is_told_too() {
+        const NOBODY: &str = "http://127.0.0.1:9/";
+        let data = tempfile::tempdir().unwrap();
+        let index = Arc::new(Index::open(data.path(), Sync::Process).unwrap());
+        let (events, tasks) = (Arc::new(Events::new(&Clock::manual())), Tasks::default());
+        let receivers = Receivers::new(&[settings(NOBODY, "0123456789abcdef")]).unwrap();
+        let webhooks = Webhooks::new(receivers, Arc::clone(&index), Arc::clone(&events), Clock::manual());
+        let id = MediaId::of_file(std::path::Path::new("/a"));
+        events.tell(Event::Media { id, title: "a".to_owned(), state: State::Ready, error: None });
+        tasks.spawn_until_stop(webhooks.run(tasks.clone()));
+        let written = async {
+            loop {
+                if let Some(delivery) = index.next_delivery(NOBODY.to_owned()).await.unwrap() {
+                    return delivery.about;
+                }
+            }
+        };
+        let written = tokio::time::timeout(Duration::from_secs(30), written).await;
+        assert_eq!(written.expect("it is written down"), format!("ready {id}"));
+    }
 
     #[test]
     fn rests_double_and_are_never_longer_than_a_quarter_of_an_hour() {
@@ -220,10 +252,7 @@ mod tests {
 
     #[test]
     fn a_receiver_that_makes_no_sense_is_refused() {
-        let receiver = |url: &str, secret: &str| {
-            let secret = secret.parse().unwrap();
-            Receiver::new(config::Webhook { url: url.to_owned(), secret, events: Vec::new() })
-        };
+        let receiver = |url: &str, secret: &str| Receiver::new(settings(url, secret));
         assert!(receiver("http://a/b", "0123456789abcdef").is_ok());
         assert!(receiver("https://a/b", "0123456789abcdef").is_ok());
         assert!(matches!(receiver("ftp://a/b", "0123456789abcdef"), Err(Error::Address(_))));
