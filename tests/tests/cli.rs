@@ -114,8 +114,10 @@ fn what_is_no_film_is_refused_in_one_line_by_every_command() {
 #[test]
 fn a_folder_that_is_not_there_or_holds_no_output_does_not_verify() {
     let folder = tempfile::tempdir().unwrap();
-    verify(&folder.path().join("missing"), None).refused();
-    verify(folder.path(), None).refused();
+    for folder in [folder.path().join("missing"), folder.path().to_owned()] {
+        let run = verify(&folder, None).refused();
+        assert!(run.stderr.contains("hint: `segue verify` takes a folder"), "{}", run.stderr);
+    }
     fs::write(folder.path().join("manifest.json"), b"{").unwrap();
     verify(folder.path(), None).refused();
 }

@@ -54,7 +54,10 @@ fn way_out(error: &offline::Error) -> Option<&'static str> {
         offline::Error::NotAFile { what, .. } if what.contains("folder") => {
             Some("`segue segment FOLDER --out DIR` segments every film of a folder")
         }
-        offline::Error::Io { source, .. } => match source.kind() {
+        offline::Error::Io { path, source, .. } => match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if path.ends_with("manifest.json") => {
+                Some("`segue verify` takes a folder that `segue segment` has written")
+            }
             io::ErrorKind::StorageFull => {
                 Some("make room on the disk; what was written so far has been removed")
             }

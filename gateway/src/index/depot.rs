@@ -65,12 +65,10 @@ pub enum DepotError {
     #[error("folder {} was written by a later version of segue", .0.display())]
     TooNew(PathBuf),
     /// There would be no room for a single chunk.
-    #[error("{limit} bytes are too few: chunks of {chunk} bytes need at least {needed}")]
+    #[error("{limit} bytes are too few: at least {needed} are needed")]
     TooSmall {
         /// Bytes it may take.
         limit: u64,
-        /// Bytes of a chunk.
-        chunk: u64,
         /// Bytes it would have to take.
         needed: u64,
     },
@@ -200,7 +198,7 @@ impl Depot {
         let chunk = self.largest.max(largest);
         let needed = (SLACK + journal(chunk) + pages(chunk) * PAGE + 16 * PAGE).max(SMALLEST);
         if self.limit < needed {
-            return Err(DepotError::TooSmall { limit: self.limit, chunk, needed });
+            return Err(DepotError::TooSmall { limit: self.limit, needed });
         }
         self.largest = chunk;
         self.shrink()
