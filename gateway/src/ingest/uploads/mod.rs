@@ -304,10 +304,14 @@ impl Uploads {
     /// How far an upload is, for one who wants to go on with it: who appended before is ended, and what it brought kept.
     ///
     /// # Errors
-    /// When there is none of this id, or another wants the same.
+    /// When there is none of this id.
     pub async fn resume(&self, id: UploadId) -> Result<Status, Error> {
         let live = self.find(id)?;
-        let _turn = live.take_over(self.ground.tasks.stop_token()).await?;
+        let _turn = match live.take_over(self.ground.tasks.stop_token()).await {
+            // One who came later goes on, and has only begun: what is here is told all the same.
+            Err(Error::TakenOver) => None,
+            turn => Some(turn?),
+        };
         live.source.keep().await?;
         self.told(&live).await
     }

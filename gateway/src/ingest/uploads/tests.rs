@@ -1,9 +1,10 @@
 //! Uploads over time: when they expire, what a restart finds.
 
 use std::path::Path;
+use std::pin::pin;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, poll, stream};
 use tempfile::TempDir;
 
 use super::*;
@@ -214,6 +215,23 @@ async fn who_appends_later_ends_who_appended_before_and_what_it_brought_is_kept(
     assert_eq!(place.uploads.resume(id).await.unwrap().offset(), 10);
     assert!(matches!(before.await.unwrap(), Err(Error::TakenOver)));
     assert_eq!(place.append(id, 10, &[2; 90]).await.unwrap().offset(), 100);
+}
+
+#[tokio::test]
+async fn who_asks_how_far_it_is_is_told_even_if_another_goes_on_meanwhile() {
+    let place = Place::new().await;
+    let id = place.make(Some(100)).await;
+    let dead = stream::iter([Ok(Bytes::from_static(&[1; 10]))]).chain(stream::pending()).boxed();
+    let slow = Append { announced: Some(100), body: dead, ..append(0, &[]) };
+    let uploads = Arc::clone(&place.uploads);
+    tokio::spawn(async move { uploads.append(id, slow).await });
+    let source = place.uploads.find(id).unwrap().source.clone();
+    source.news().wait_for(|_| source.here().prefix() == 10).await.unwrap();
+    let mut asks = pin!(place.uploads.resume(id));
+    let mut goes_on = pin!(place.append(id, 10, &[2; 90]));
+    assert!(poll!(&mut asks).is_pending() && poll!(&mut goes_on).is_pending());
+    let (asked, went_on) = tokio::join!(asks, goes_on);
+    assert_eq!((asked.unwrap().offset(), went_on.unwrap().offset()), (10, 100));
 }
 
 #[tokio::test]
