@@ -17,16 +17,18 @@ use crate::auth::Access;
 use crate::broadcast::{self, Broadcasts};
 use crate::cli::Failure;
 use crate::clock::Clock;
-use crate::config::{Config, Sync};
+use crate::config::{Config, Form, Sync};
 use crate::events::Events;
 use crate::http::{self, Gateway, Limits, Streams};
 use crate::index::{self, Index};
 use crate::ingest::{Arrivals, Folders, Settings, Uploads, uploads};
+use crate::jobs::Jobs;
 use crate::playback::{Ground, Playback, Room};
 use crate::provider::Providers;
 use crate::retention::Retention;
 use crate::source::Sources;
 use crate::task::{self, Tasks};
+use crate::tasks::{self, seal_the_rest};
 use crate::webhook::{Receivers, Webhooks};
 
 /// How long the first look at the folders may hold back the word that the gateway listens. Most folders take far less, and whoever
@@ -98,10 +100,21 @@ async fn run(
         Arc::clone(&gateway.index),
         Arc::clone(&gateway.sources),
         Arc::clone(&gateway.events),
+        Arc::clone(&gateway.jobs),
         (Options { target: config.target.0 }, config.store.form),
         tasks.clone(),
     );
     tasks.spawn_until_stop(arrivals.run());
+    if config.store.form == Form::Segments {
+        seal_the_rest(&gateway.index, &gateway.jobs).await;
+    }
+    let ground = tasks::Ground {
+        index: Arc::clone(&gateway.index),
+        sources: Arc::clone(&gateway.sources),
+        events: Arc::clone(&gateway.events),
+        options: Options { target: config.target.0 },
+    };
+    tasks.spawn_until_stop(tasks::run(Arc::clone(&gateway.jobs), ground));
     tasks.spawn_until_stop(Arc::clone(&gateway.providers).run());
     tasks.spawn_until_stop(webhooks.run(tasks.clone()));
     let limits = Limits {
@@ -194,6 +207,7 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         Clock::default(),
         tasks.clone(),
     );
+    let jobs = Arc::new(Jobs::new(Arc::clone(&index), Clock::default()));
     let giver = Arc::clone(&providers);
     sources.room().add_giver(giver);
     Ok(Arc::new(Gateway {
@@ -211,6 +225,7 @@ async fn build(config: &Config, found: Found, tasks: &Tasks) -> Result<Arc<Gatew
         streams: Streams::new(config.http.streams, tasks.stop_token().clone()),
         patience,
         folders,
+        jobs,
         counts: http::Counts::default(),
     }))
 }

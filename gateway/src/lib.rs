@@ -1,8 +1,8 @@
 //! The Segue gateway: folders of films in, CMAF over HTTP out; and its command line.
 //!
 //! Rooms, bottom to top: `id`, `title`, `config`, `clock`, `task`, `ranges`, [`mapped`], [`auth`]; [`index`], [`store`]; [`cache`], [`source`],
-//! [`events`], [`peer`]; the services [`ingest`] and [`playback`], which meet only through the index; the drivers [`http`] and
-//! [`cli`]; [`app`], which builds them all.
+//! [`events`], [`jobs`], [`peer`]; the services [`ingest`] and [`playback`], which meet only through the index; the drivers [`http`],
+//! [`tasks`] and [`cli`]; [`app`], which builds them all.
 
 pub mod app;
 pub mod auth;
@@ -16,6 +16,7 @@ pub mod http;
 pub mod id;
 pub mod index;
 pub mod ingest;
+pub mod jobs;
 pub mod mapped;
 pub mod peer;
 pub mod playback;
@@ -25,5 +26,6 @@ pub mod retention;
 pub mod source;
 pub mod store;
 pub mod task;
+pub mod tasks;
 pub mod title;
 pub mod webhook;

@@ -1,6 +1,7 @@
 //! Tasks that are known by number: nothing runs detached, and shutdown waits for all of them, within a bound.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,33 @@ impl Tasks {
         match tokio::time::timeout(within, self.tracker.wait()).await {
             Ok(()) => 0,
             Err(_) => self.tracker.len(),
+        }
+    }
+}
+
+/// How far work is, for those who look on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicU64,
+    all: AtomicU64,
+}
+
+impl Progress {
+    /// Says how much there is to do, in whatever unit.
+    pub fn expect(&self, all: u64) {
+        self.all.store(all, Ordering::Relaxed);
+    }
+
+    /// So much more of it is done.
+    pub fn add(&self, done: u64) {
+        self.done.fetch_add(done, Ordering::Relaxed);
+    }
+
+    /// How much of all is done, 0 to 1; nothing as long as it is not known how much there is.
+    pub fn share(&self) -> f64 {
+        match self.all.load(Ordering::Relaxed) {
+            0 => 0.0,
+            all => (self.done.load(Ordering::Relaxed) as f64 / all as f64).min(1.0),
         }
     }
 }

@@ -8,6 +8,7 @@ mod browser;
 mod cli;
 mod edits;
 mod events;
+mod jobs;
 mod layers;
 mod limits;
 mod media;

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::id::MediaId;
+use crate::index::{JobKind, JobState};
 
 /// Events that can be had again.
 const KEPT: usize = 1024;
@@ -52,6 +53,18 @@ pub enum Event {
         /// `deleted`, `expired` or `evicted`.
         why: &'static str,
     },
+    /// Work in the background began, or ended, or is to be tried again.
+    Job {
+        /// Its number.
+        id: i64,
+        /// What is done.
+        kind: JobKind,
+        /// With which medium.
+        #[schema(value_type = String)]
+        media: MediaId,
+        /// How far it is.
+        state: JobState,
+    },
     /// A broadcaster or provider came or went.
     Peer {
         /// `broadcaster` or `provider`.
@@ -70,6 +83,7 @@ impl Event {
             Self::Media { .. } => "media",
             Self::Arrived { .. } => "arrived",
             Self::Gone { .. } => "gone",
+            Self::Job { .. } => "job",
             Self::Peer { .. } => "peer",
         }
     }
@@ -78,6 +92,7 @@ impl Event {
     pub fn media(&self) -> Option<MediaId> {
         match self {
             Self::Media { id, .. } | Self::Arrived { id, .. } | Self::Gone { id, .. } => Some(*id),
+            Self::Job { media, .. } => Some(*media),
             Self::Peer { .. } => None,
         }
     }

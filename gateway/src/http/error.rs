@@ -60,6 +60,8 @@ pub(super) enum Kind {
     TooManyStreams,
     /// No such upload.
     NoUpload,
+    /// No such job.
+    NoJob,
     /// A header that makes no sense.
     BadHeader,
     /// The client speaks another version of the upload protocol.
@@ -186,6 +188,9 @@ impl Kind {
             ),
             Self::NoUpload => {
                 (StatusCode::NOT_FOUND, "no_such_upload", "There is no such upload, or it has expired")
+            }
+            Self::NoJob => {
+                (StatusCode::NOT_FOUND, "no_such_job", "There is no such job, or it was over long ago")
             }
             Self::BadHeader => (StatusCode::BAD_REQUEST, "bad_header", "A header can't be understood"),
             Self::Version => (

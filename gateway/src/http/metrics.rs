@@ -11,6 +11,7 @@ use axum::response::Response;
 
 use super::Shared;
 use super::answer::made;
+use super::error::Problem;
 use super::tree::SERVER_TIMING;
 
 /// Milliseconds at which answers are told apart.
@@ -122,7 +123,11 @@ impl Page {
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = 200, description = "Counters and gauges", content_type = "text/plain"),
 ))]
-pub(super) async fn metrics(State(gateway): State<Shared>, method: Method, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(
+    State(gateway): State<Shared>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut page = Page(String::new());
     page.answers(&gateway.counts);
     let (bytes, count) = gateway.playback.in_memory();
@@ -148,7 +153,11 @@ pub(super) async fn metrics(State(gateway): State<Shared>, method: Method, heade
     page.each("segue_evicted_media_total", "Media that were taken away, by reason.", "reason", media);
     let chunks = [("space", &evictions.chunks)];
     page.each("segue_evicted_chunks_total", "Chunks taken away that can be had again.", "reason", chunks);
-    made(&method, &headers, "text/plain; version=0.0.4", page.0.into())
+    page.head("segue_jobs", "gauge", "Work in the background by state; what is over is counted for a while.");
+    for (state, count) in gateway.index.count_jobs().await? {
+        page.line(format_args!("segue_jobs{{state=\"{}\"}}", state.as_str()), count);
+    }
+    Ok(made(&method, &headers, "text/plain; version=0.0.4", page.0.into()))
 }
 
 #[cfg(test)]

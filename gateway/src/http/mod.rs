@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod gate;
 mod health;
+mod jobs;
 mod media;
 mod metrics;
 mod negotiate;
@@ -47,6 +48,7 @@ use crate::broadcast::Broadcasts;
 use crate::events::Events;
 use crate::index::Index;
 use crate::ingest::{Folders, Uploads};
+use crate::jobs::Jobs;
 use crate::playback::Playback;
 use crate::provider::Providers;
 use crate::retention::Retention;
@@ -77,6 +79,8 @@ pub struct Gateway {
     pub retention: Arc<Retention>,
     /// Who keeps replicas and gives them back.
     pub providers: Arc<Providers>,
+    /// What is to be done in the background, and was.
+    pub jobs: Arc<Jobs>,
     /// What runs in the background.
     pub tasks: Tasks,
     /// What happens, for those who listen.
@@ -121,6 +125,8 @@ fn router(gateway: Shared) -> Router {
         .route("/v1/providers", get(providers::list))
         .route("/v1/providers/socket", get(providers::socket))
         .route("/v1/titles/{tmdb}", get(titles::find))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(jobs::show))
         .route("/v1/events", get(events::listen))
         .route("/v1/uploads", post(uploads::tus::create))
         .route(

@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use super::answer::made;
 use super::described::Everywhere;
 use super::{
-    broadcasters, events, health, media, metrics, original, pages, player, providers, storage, titles, tree,
-    uploads,
+    broadcasters, events, health, jobs, media, metrics, original, pages, player, providers, storage, titles,
+    tree, uploads,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +38,8 @@ use super::{
         tree::init,
         tree::segment,
         original::original,
+        jobs::list,
+        jobs::show,
         events::listen,
         uploads::tus::create,
         uploads::tus::resume,

@@ -54,7 +54,12 @@ impl Address {
 
     /// The page after this place in the list.
     pub(super) fn at(self, key: &str, id: MediaId) -> String {
-        self.with("cursor", Some(cursor(key, id))).0
+        self.after(cursor(key, id))
+    }
+
+    /// The page after what a cursor names.
+    pub(super) fn after(self, cursor: impl Display) -> String {
+        self.with("cursor", Some(cursor)).0
     }
 }
 

@@ -484,10 +484,10 @@ fn word(state: State) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(in crate::index) fn film(path: &str) -> Media {
+    pub(crate) fn film(path: &str) -> Media {
         Media {
             id: MediaId::of_file(Path::new(path)),
             origin: Origin::Folder { folder: "/films".into(), path: path.into() },

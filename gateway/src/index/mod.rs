@@ -10,6 +10,7 @@ mod broadcasts;
 mod chunks;
 mod deliveries;
 mod depot;
+mod jobs;
 mod media;
 mod reader;
 mod replicas;
@@ -35,6 +36,9 @@ pub use broadcasts::{Entry, Listed, Offer, Wanted};
 pub use chunks::{Chunk, Extent};
 pub use deliveries::Delivery;
 pub use depot::{Deposit, Deposited, Depot, DepotError, Held, Kept, SMALLEST};
+pub use jobs::{Job, JobKind, JobQuery, JobState};
+#[cfg(test)]
+pub(crate) use media::tests::film;
 pub use media::{Keeping, Known, Media, NO_EPISODE, Order, Origin, Page, Query, Rendition, Stored};
 use reader::Readers;
 pub use replicas::{Holder, Holding, Lacking, Provider};
@@ -313,6 +317,42 @@ impl Index {
         self.writer.write(move |connection| deliveries::keep_only(connection, &receivers)).await
     }
 
+    /// Puts something in that is to be done with a medium, unless the same is to be done already or the medium is not there.
+    pub async fn put_job(&self, kind: JobKind, media: MediaId, now: Moment) -> Result<(), Error> {
+        self.writer.write(move |connection| jobs::put(connection, kind, media, now)).await
+    }
+
+    /// The job that is to be begun first, now or later.
+    pub async fn next_job(&self) -> Result<Option<Job>, Error> {
+        self.readers.read(jobs::next).await
+    }
+
+    /// Puts in what became of a job; one that is not there any more does not come back.
+    pub async fn update_job(&self, job: Job) -> Result<(), Error> {
+        self.writer.write(move |connection| jobs::update(connection, &job)).await
+    }
+
+    /// Before the next job is begun: one that was broken off is to be begun anew, and those go that were done, and that failed, before
+    /// these moments.
+    pub async fn tidy_jobs(&self, done: Moment, failed: Moment) -> Result<(), Error> {
+        self.writer.write(move |connection| jobs::tidy(connection, done, failed)).await
+    }
+
+    /// A job; `None` if there is none of this number.
+    pub async fn job(&self, number: i64) -> Result<Option<Job>, Error> {
+        self.readers.read(move |connection| jobs::get(connection, number)).await
+    }
+
+    /// Jobs that a query asks for.
+    pub async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, Error> {
+        self.readers.read(move |connection| jobs::list(connection, query)).await
+    }
+
+    /// How many jobs there are in each state.
+    pub async fn count_jobs(&self) -> Result<Vec<(JobState, u64)>, Error> {
+        self.readers.read(jobs::count).await
+    }
+
     /// A provider; `None` if none of this id ever came.
     pub async fn provider(&self, id: Arc<str>) -> Result<Option<Provider>, Error> {
         self.readers.read(move |connection| replicas::provider(connection, &id)).await
@@ -443,7 +483,6 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use super::media::tests::film;
     use super::*;
 
     #[tokio::test]

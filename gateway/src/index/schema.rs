@@ -11,7 +11,7 @@ use crate::config::Sync;
 const JOURNAL_PAGES: i64 = 256;
 
 /// Each step takes the database one version on; steps that have been released are never changed.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
     CREATE TABLE media (
         id TEXT PRIMARY KEY,
@@ -175,6 +175,22 @@ const STEPS: [&str; 6] = [
     CREATE INDEX offers_by_media ON offers (media);
     CREATE INDEX offers_by_sort ON offers (sort, media);
     CREATE INDEX offers_by_tmdb ON offers (tmdb) WHERE tmdb IS NOT NULL;
+",
+    // What is to be done in the background.
+    "
+    CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        media TEXT NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        tries INTEGER NOT NULL,
+        error TEXT,
+        made INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        due INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX jobs_by_media ON jobs (media);
+    CREATE UNIQUE INDEX jobs_to_do ON jobs (kind, media) WHERE state IN ('queued', 'running');
 ",
 ];
 

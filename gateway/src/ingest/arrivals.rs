@@ -9,14 +9,14 @@ use segmenter::isobmff::Movie;
 use segmenter::manifest::State;
 use segmenter::plan::Options;
 use segmenter::render::Presentation;
-use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::describe::{describe, worth_keeping};
 use crate::config::Form;
 use crate::events::{Event, Events};
 use crate::id::MediaId;
-use crate::index::{self, Index, Media};
+use crate::index::{self, Index, JobKind, Media};
+use crate::jobs::Jobs;
 use crate::source::{self, Sources, Stored};
 use crate::task::Tasks;
 
@@ -31,12 +31,11 @@ pub struct Arrivals {
     index: Arc<Index>,
     sources: Arc<Sources>,
     events: Arc<Events>,
+    jobs: Arc<Jobs>,
     options: Options,
     form: Form,
     tasks: Tasks,
     followed: Mutex<HashSet<MediaId>>,
-    /// While a medium is turned into segments it takes its space twice: one at a time.
-    sealing: Semaphore,
 }
 
 impl Arrivals {
@@ -45,18 +44,15 @@ impl Arrivals {
         index: Arc<Index>,
         sources: Arc<Sources>,
         events: Arc<Events>,
+        jobs: Arc<Jobs>,
         (options, form): (Options, Form),
         tasks: Tasks,
     ) -> Arc<Self> {
-        let (followed, sealing) = (Mutex::default(), Semaphore::new(1));
-        Arc::new(Self { index, sources, events, options, form, tasks, followed, sealing })
+        Arc::new(Self { index, sources, events, jobs, options, form, tasks, followed: Mutex::default() })
     }
 
     /// Follows what is arriving now and what will. Never returns.
     pub async fn run(self: Arc<Self>) {
-        if self.form == Form::Segments {
-            self.tasks.spawn_until_stop(Arc::clone(&self).seal_the_rest());
-        }
         let mut changes = self.sources.changes();
         loop {
             changes.borrow_and_update();
@@ -150,36 +146,9 @@ impl Arrivals {
         self.index.update(media.clone(), tables).await?;
         info!(media = %media.id, "medium is all here");
         self.tell(&media);
-        if self.form == Form::Segments {
-            self.seal(source).await;
-        }
-        Ok(())
-    }
-
-    /// Does what the last run of the gateway did not come to.
-    async fn seal_the_rest(self: Arc<Self>) {
-        let rest = self.index.unsealed().await;
-        let rest = rest.inspect_err(|error| warn!(%error, "media that were in chunks stay so"));
-        for id in rest.unwrap_or_default() {
-            match self.sources.get(id).await {
-                Ok(Some(source)) if source.is_complete() => self.seal(&source).await,
-                Ok(_) => {}
-                Err(error) => warn!(media = %id, %error, "medium stays in chunks"),
-            }
-        }
-    }
-
-    /// Keeps a medium as segments from now on. If that can't be done it stays as it is, which is as good for all but the disk.
-    async fn seal(&self, source: &Arc<Stored>) {
-        let Ok(_turn) = self.sealing.acquire().await else { return };
-        let read = source::read_arriving(source, FOR_EVER).await;
-        let Ok((movie, _)) = read else { return };
-        let (options, length) = (self.options.clone(), source.identity().size);
-        let planned = tokio::task::spawn_blocking(move || Presentation::new(movie, length, &options)).await;
-        let Ok(Ok(presentation)) = planned else { return };
-        match source.seal(presentation, self.options.target).await {
-            Ok(()) => info!(media = %source.id(), "medium is kept as segments"),
-            Err(error) => warn!(media = %source.id(), %error, "medium stays in chunks"),
+        match self.form {
+            Form::Segments => self.jobs.add(JobKind::Seal, media.id).await,
+            Form::Chunks => Ok(()),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::id::MediaId;
 use crate::index::{self, Seal};
 use crate::mapped;
 use crate::store::{self, BLOCK, FILE, Refusal, Segments, Sum};
+use crate::task::Progress;
 
 /// Files that one source keeps open.
 const OPEN: usize = 16;
@@ -119,7 +120,10 @@ impl Sealed {
         presentation: &Presentation,
         target: Duration,
         files: &Arc<Segments>,
+        progress: &Progress,
     ) -> Result<Self, SealError> {
+        // It is written, read, and read again.
+        progress.expect(3 * source.identity().size);
         let (media, bytes) = (source.id(), Source::Stored(Arc::clone(source)));
         let mut map = Map { target, format: FORMAT, ..Map::default() };
         let buffers = Buffers::default();
@@ -128,6 +132,7 @@ impl Sealed {
                 let Some(Body::Media(recipe)) = presentation.segment(rendition, number) else { continue };
                 let made = gather(&bytes, &recipe, &buffers)?;
                 let file = map.write(files, media, format!("{}/{number}.m4s", output.id()), &made)?;
+                progress.add(made.len() as u64);
                 let mut at = 0;
                 for part in &recipe.parts {
                     if let Part::Source(range) = part {
@@ -149,9 +154,9 @@ impl Sealed {
         files.keep_names(media)?;
         let stored = map.files.iter().map(|file| file.size).chain([places.len() as u64]);
         let stored = stored.map(|size| size.next_multiple_of(BLOCK) + FILE).sum();
-        let digest = digest(source.identity().size, |buffer, at| source.read(buffer, at))?;
+        let digest = digest(source.identity().size, progress, |buffer, at| source.read(buffer, at))?;
         let sealed = Self::new(media, Arc::clone(files), Seal { stored, digest }, map);
-        let again = self::digest(source.identity().size, |buffer, at| sealed.read(buffer, at));
+        let again = self::digest(source.identity().size, progress, |buffer, at| sealed.read(buffer, at));
         match again {
             Ok(again) if again == digest => Ok(sealed),
             _ => Err(SealError::Differs),
@@ -308,13 +313,18 @@ impl Map {
 }
 
 /// SHA-256 of so many bytes.
-fn digest(len: u64, read: impl Fn(&mut [u8], u64) -> Result<(), Error>) -> Result<[u8; 32], Error> {
+fn digest(
+    len: u64,
+    progress: &Progress,
+    read: impl Fn(&mut [u8], u64) -> Result<(), Error>,
+) -> Result<[u8; 32], Error> {
     let (mut digest, mut at) = (Sha256::new(), 0);
     let mut piece = vec![0; usize::try_from(len.min(PIECE)).unwrap_or(0)];
     while at < len {
         let part = usize::try_from((len - at).min(PIECE)).unwrap_or(0);
         read(&mut piece[..part], at)?;
         digest.update(&piece[..part]);
+        progress.add(part as u64);
         at += part as u64;
     }
     Ok(digest.finalize().into())

@@ -378,7 +378,7 @@ async fn a_medium_kept_as_segments_gives_its_source_back_byte_for_byte() {
         panic!("no segment")
     };
     let made = gather(&Source::Stored(Arc::clone(&source)), &recipe, &Buffers::default()).unwrap();
-    source.seal(presentation(), options.target).await.unwrap();
+    source.seal(presentation(), options.target, Arc::default()).await.unwrap();
     let (id, usage) = (source.id(), sources.quota().usage());
     assert!(!chunk_file(data.path(), id, 0).exists() && source.is_complete());
     assert!(read(&source, whole).await.unwrap() == film);
@@ -414,7 +414,7 @@ async fn a_segment_that_rots_is_not_read() {
     let (movie, _) = read_arriving(&source, Duration::ZERO).await.unwrap();
     let options = segmenter::plan::Options::default();
     let presentation = segmenter::render::Presentation::new(movie, film.len() as u64, &options).unwrap();
-    source.seal(presentation, options.target).await.unwrap();
+    source.seal(presentation, options.target, Arc::default()).await.unwrap();
     let id = source.id();
     drop((source, sources));
     let file = data.path().join("segments").join(&id.as_str()[..2]).join(id.as_str()).join("v1/1.m4s");

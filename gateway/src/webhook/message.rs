@@ -32,7 +32,7 @@ pub(super) fn occasion(event: &Event) -> Option<(Occasion, MediaId)> {
     match event {
         Event::Media { id, state, .. } => Some((of_state(*state)?, *id)),
         Event::Gone { id, why: "expired" } => Some((Occasion::Expired, *id)),
-        Event::Gone { .. } | Event::Arrived { .. } | Event::Peer { .. } => None,
+        Event::Gone { .. } | Event::Arrived { .. } | Event::Job { .. } | Event::Peer { .. } => None,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::ranges::Ranges;
 use crate::source::SealError;
 use crate::source::sealed::Sealed;
 use crate::store::{BLOCK, FILE, step};
+use crate::task::Progress;
 
 impl Stored {
     /// Keeps it as segments from now on. Its bytes have to be all here.
@@ -25,15 +26,18 @@ impl Stored {
         self: &Arc<Self>,
         presentation: Presentation,
         target: Duration,
+        progress: Arc<Progress>,
     ) -> Result<(), SealError> {
         let segments: u64 = presentation.renditions().iter().map(|output| u64::from(output.segments())).sum();
         let most =
             self.identity().size + self.identity().size / 32 + (segments + 2) * (BLOCK + FILE) + (1 << 20);
+        // It does not go to make room for its own segments.
+        let _stays = self.feed();
         self.ground.room.make(most).await;
         let mut reservation = self.ground.quota.reserve(most, &self.owner)?;
         let (source, files) = (Arc::clone(self), Arc::clone(&self.ground.segments));
-        let made =
-            tokio::task::spawn_blocking(move || Sealed::make(&source, &presentation, target, &files)).await;
+        let make = move || Sealed::make(&source, &presentation, target, &files, &progress);
+        let made = tokio::task::spawn_blocking(make).await;
         let published = match made.map_err(io::Error::other)? {
             Ok(sealed) if !reservation.spend(sealed.seal().stored) => Err(SealError::Differs),
             Ok(sealed) => {
