@@ -206,7 +206,7 @@ pub(crate) fn line_after(lines: &mut impl BufRead, start: &str) -> Option<String
 /// Asks again until there is an answer. For what another process does in its own time, such as noticing a new file.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(answer) = ask() {
             return answer;
