@@ -3,12 +3,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: run test check fixtures player binary conformance bench fuzz help clean described
 
-export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Where a folder of real media and the checker for it may lie; what needs them says so when they are not there.
 SHARED ?= ../shared
 LISTEN ?= 127.0.0.1:8080
 SECONDS ?= 600
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where .ci/need puts a newer node than the system has.
+export NODE_HOME := $(abspath $(TARGET))/node
+export PATH := $(HOME)/.cargo/bin:$(NODE_HOME)/bin:$(PATH)
 # Every test that runs the program runs this one build of it.
 export SEGUE_BIN ?= $(abspath $(TARGET))/debug/segue
 
