@@ -22,9 +22,10 @@ interface Item {
   readonly getAsFileSystemHandle?: () => Promise<FileSystemHandle | null>;
 }
 
-const FILMS = [
-  { description: "Films", accept: { "video/*": [".mp4", ".m4v", ".mov"], "audio/*": [".m4a"] } },
-];
+const ACCEPT = { "video/*": [".mp4", ".m4v", ".mov"], "audio/*": [".m4a"] };
+const FILMS = [{ description: "Films", accept: ACCEPT }];
+/** What the names of films in a folder end with. */
+const ENDINGS = Object.values(ACCEPT).flat();
 
 /** Asks for films in a way that leads back to them; `undefined` where the browser has none. */
 export function picker(): (() => Promise<Chosen[]>) | undefined {
@@ -37,16 +38,54 @@ export function picker(): (() => Promise<Chosen[]>) | undefined {
   };
 }
 
+/** What was dropped. */
+export interface Dropped {
+  /** Files, and the films of folders, in the order of their names. */
+  readonly chosen: readonly Chosen[];
+  /** Folders that hold no films. */
+  readonly empty: readonly string[];
+}
+
 /** What was dropped. To be called before the event is over: then it forgets what it has. */
-export function dropped(transfer: DataTransfer): Promise<Chosen[]> {
+export async function dropped(transfer: DataTransfer): Promise<Dropped> {
   const items = [...transfer.items].filter(({ kind }) => kind === "file");
-  const found = items.map(async (item): Promise<Chosen[]> => {
-    const file = item.getAsFile();
+  const empty: string[] = [];
+  const found = items.map(async (item): Promise<readonly Chosen[]> => {
+    const [file, entry] = [item.getAsFile(), item.webkitGetAsEntry()];
+    if (entry?.isDirectory) {
+      const films = await filmsIn(entry as FileSystemDirectoryEntry);
+      if (films.length === 0) empty.push(entry.name);
+      return films.map((film) => ({ file: film, handle: null }));
+    }
     const handle = await (item as Item).getAsFileSystemHandle?.().catch(() => null);
-    if (handle?.kind === "directory" || !file) return [];
+    if (!file) return [];
     return [{ file, handle: handle?.kind === "file" ? (handle as FileSystemFileHandle) : null }];
   });
-  return Promise.all(found).then((all) => all.flat());
+  const chosen = await Promise.all(found);
+  return { chosen: chosen.flat(), empty };
+}
+
+/** The films of a folder and of those in it, in the order in which a person would count them. What can't be read is passed over. */
+async function filmsIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
+  const reader = folder.createReader();
+  const entries: FileSystemEntry[] = [];
+  // It gives some at a time, and none when it has given all.
+  for (let some: FileSystemEntry[]; ; entries.push(...some)) {
+    some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (some.length === 0) break;
+  }
+  entries.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  const found = entries.map(async (entry): Promise<File[]> => {
+    if (entry.isDirectory) return filmsIn(entry as FileSystemDirectoryEntry);
+    if (!ENDINGS.some((ending) => entry.name.toLowerCase().endsWith(ending))) return [];
+    return new Promise((resolve) => {
+      (entry as FileSystemFileEntry).file(
+        (file) => resolve([file]),
+        () => resolve([]),
+      );
+    });
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** The file of a handle, unless it is gone or must not be read; with `ask`, which takes a click, the browser may ask for leave. */

@@ -60,8 +60,8 @@ function turn(): void {
 }
 
 /** Each is looked up among those that wait for their file, and among those that are here, before it becomes a new one. */
-async function take(files: readonly Chosen[]): Promise<void> {
-  const said: string[] = [];
+async function take(files: readonly Chosen[], empty: readonly string[] = []): Promise<void> {
+  const said = empty.map((folder) => `No films are in ${folder}.`);
   for (const chosen of files) {
     const { name, size } = chosen.file;
     const print = await fingerprint(chosen.file).catch(() => null);
@@ -91,7 +91,7 @@ function wire(): void {
     const pick = picker();
     if (!pick) return;
     event.preventDefault();
-    void pick().then(take);
+    void pick().then((chosen) => take(chosen));
   });
   // Anywhere on the page: a film dropped beside the mark would else be opened by the browser in place of it.
   document.addEventListener("dragover", (event) => {
@@ -106,7 +106,7 @@ function wire(): void {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     drop.classList.remove("over");
-    void dropped(event.dataTransfer).then(take);
+    void dropped(event.dataTransfer).then(({ chosen, empty }) => take(chosen, empty));
   });
   addEventListener("beforeunload", (event) => {
     if (entries.some(({ isSending }) => isSending)) event.preventDefault();

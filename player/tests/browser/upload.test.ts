@@ -248,6 +248,27 @@ test("files are taken wherever on the page they are dropped", async ({ theatre }
   expect((await berth(harbour, "dropped.mp4")).bytes?.toString()).toBe("a film");
 });
 
+test("of a folder that is dropped the films are taken, those of folders in it too", async ({ theatre }) => {
+  const { harbour, page } = await visit(theatre);
+  const folder = path.join(temporary(), "season");
+  for (const name of ["Ep 10.mp4", "ep 2.MOV", "notes.txt", "extras/making of.m4v"]) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), name);
+  }
+  const bare = path.join(temporary(), "bare");
+  mkdirSync(bare, { recursive: true });
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [folder, bare], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await session.send("Input.dispatchDragEvent", { type, x: 20, y: 300, data });
+  const films = ["ep 2.MOV", "Ep 10.mp4", "making of.m4v"];
+  await Promise.all(films.map((name) => whole(page, name)));
+  const listed = await page.getByRole("listitem").allTextContents();
+  expect(listed.map((text) => films.findIndex((name) => text.includes(name)))).toEqual([0, 1, 2]);
+  expect(await page.locator("#status").textContent()).toBe("No films are in bare.");
+  expect((await berth(harbour, "making of.m4v")).bytes?.toString()).toBe("extras/making of.m4v");
+});
+
 test.for<BrowserContextOptions>([
   { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
   { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: "light" },
