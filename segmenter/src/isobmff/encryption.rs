@@ -10,6 +10,8 @@ use crate::track::TrackId;
 
 /// Bytes that the information of all samples of a track may take.
 const MAX_AUX: u64 = 64 << 20;
+/// Pieces that it may lie in: each is a read of its own.
+const MAX_PIECES: usize = 1 << 18;
 
 /// The PIFF form of `senc`, older than the standard's.
 const PIFF_SENC: [u8; 16] =
@@ -72,19 +74,20 @@ pub(super) fn aux_sizes(saiz: Child<'_>, count: u32) -> Option<Vec<u8>> {
     Some(sizes)
 }
 
-/// `saio` (8.7.9): where the information of all samples begins, or that of each chunk or run.
+/// `saio` (8.7.9): where the information of all samples begins, or that of each chunk or run; `None` if it is cut off, or these are
+/// more than [`MAX_PIECES`].
 pub(super) fn aux_offsets(saio: Child<'_>) -> Option<Vec<u64>> {
     let mut fields = Fields::new(saio.body);
     let (version, flags) = fields.version_and_flags()?;
     if flags & 1 != 0 {
         fields.skip(8)?;
     }
-    let count = fields.u32()? as usize;
+    let count = Some(fields.u32()? as usize).filter(|count| *count <= MAX_PIECES)?;
     if version == 0 {
-        let offsets = fields.take(count.checked_mul(4)?)?.as_chunks::<4>().0;
+        let offsets = fields.take(count * 4)?.as_chunks::<4>().0;
         return Some(offsets.iter().map(|offset| u64::from(u32::from_be_bytes(*offset))).collect());
     }
-    let offsets = fields.take(count.checked_mul(8)?)?.as_chunks::<8>().0;
+    let offsets = fields.take(count * 8)?.as_chunks::<8>().0;
     Some(offsets.iter().map(|offset| u64::from_be_bytes(*offset)).collect())
 }
 
@@ -109,7 +112,8 @@ impl AuxPlace {
         let (Some(saiz), Some(saio)) = (child(stbl, b"saiz"), child(stbl, b"saio")) else { return Ok(None) };
         let sizes =
             aux_sizes(saiz, table.len()).ok_or("the sizes of its encryption information are cut off")?;
-        let offsets = aux_offsets(saio).ok_or("the places of its encryption information are cut off")?;
+        let offsets =
+            aux_offsets(saio).ok_or("the places of its encryption information are cut off or too many")?;
         let sum = |sizes: &[u8]| sizes.iter().map(|&size| u64::from(size)).sum::<u64>();
         let mut left = match offsets[..] {
             _ if sum(&sizes) == 0 => Vec::new(),
@@ -192,6 +196,17 @@ mod tests {
             places(found(&[300, 100]).unwrap().unwrap()),
             [ByteRange::at(300, 5), ByteRange::at(100, 4)]
         );
+    }
+
+    #[test]
+    fn more_places_than_any_track_needs_are_not_read() {
+        let read = |count: usize| {
+            let mut body = vec![0; 8 + 4 * count];
+            body[4..8].copy_from_slice(&u32::try_from(count).unwrap().to_be_bytes());
+            aux_offsets(Child { code: crate::isobmff::FourCc(*b"saio"), whole: &body, body: &body })
+                .map(|offsets| offsets.len())
+        };
+        assert_eq!((read(MAX_PIECES), read(MAX_PIECES + 1)), (Some(MAX_PIECES), None));
     }
 
     #[test]
