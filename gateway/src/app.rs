@@ -295,11 +295,18 @@ fn open_index(folder: &Path, sync: Sync) -> Result<Arc<Index>, Failure> {
             "move index.sqlite out of the data folder: films of folders are found again, those that were sent are lost",
         ),
         index::Error::TooNew { .. } => Some("use the later version, or another folder with --data DIR"),
+        index::Error::Full => Some("make room there, or name another folder with --data DIR"),
         _ => None,
     };
-    Index::open(folder, sync).map(Arc::new).map_err(|error| match hint(&error) {
-        Some(hint) => Failure::new(error.to_string()).hint(hint),
-        None => Failure::new(error.to_string()),
+    Index::open(folder, sync).map(Arc::new).map_err(|error| {
+        let failure = Failure::new(match error {
+            index::Error::Full => format!("data folder {}: {error}", folder.display()),
+            _ => error.to_string(),
+        });
+        match hint(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     })
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod media;
 mod providers;
 mod real;
+mod retention;
 mod sending;
 mod serve;
 mod store;

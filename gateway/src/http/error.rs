@@ -48,6 +48,8 @@ pub(super) enum Kind {
     Precondition,
     /// A query that makes no sense.
     BadQuery,
+    /// A body that makes no sense.
+    BadBody,
     /// Not the start of a WebSocket.
     NoSocket,
     /// The bytes asked for are still elsewhere.
@@ -171,6 +173,7 @@ impl Kind {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "The bytes are not those asked for")
             }
             Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
+            Self::BadBody => (StatusCode::BAD_REQUEST, "bad_body", "The body can't be understood"),
             Self::NoSocket => (StatusCode::BAD_REQUEST, "not_a_websocket", "This address speaks WebSocket"),
             Self::Elsewhere => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_here_yet", "These bytes have not come yet; ask again")

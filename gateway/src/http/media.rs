@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::header::HeaderMap;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use segmenter::manifest::State as MediaState;
 use serde::{Deserialize, Serialize};
 
@@ -111,8 +112,10 @@ pub(super) struct Item {
     renditions: Vec<Rendition>,
     /// Bytes of the source.
     bytes: u64,
-    /// When it goes; null for films of served folders, which stay.
+    /// When it goes; null for films of served folders and for pinned ones, which stay.
     expires: Option<String>,
+    /// Whether somebody said that it stays.
+    pinned: bool,
     /// Why it can't be played.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -125,6 +128,7 @@ impl Item {
     /// What is known of a medium, and when it goes.
     pub(super) fn of(media: Media, gateway: &Gateway) -> Self {
         let expires = gateway.retention.expires(&media).map(rfc3339);
+        let pinned = media.stored().is_some_and(|stored| stored.pinned);
         let comes_again = media.state == MediaState::Expired && gateway.broadcasts.can_give(media.id);
         Self {
             id: media.id,
@@ -141,6 +145,7 @@ impl Item {
             renditions: media.renditions,
             bytes: media.identity.size,
             expires,
+            pinned,
             error: media.error,
             notes: media.notes,
         }
@@ -160,6 +165,7 @@ impl Item {
             renditions: Vec::new(),
             bytes: offer.size,
             expires: None,
+            pinned: false,
             error: None,
             notes: Vec::new(),
         }
@@ -229,6 +235,48 @@ pub(super) async fn show(
         Err(missing) => Item::offered(gateway.broadcasts.offered(id).await?.ok_or(missing)?),
     };
     Ok(json(&method, &headers, &item))
+}
+
+/// What is to be changed of a medium.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    /// Whether it stays, when its time is over and when space is needed, until it is deleted.
+    pinned: bool,
+}
+
+/// Say that a medium that was sent to the gateway stays, or may go.
+#[utoipa::path(
+    patch,
+    path = "/v1/media/{id}",
+    tag = "media",
+    params(("id" = String, Path, description = "Id of the medium")),
+    request_body = Change,
+    responses(
+        (status = 200, description = "What is known of it now", body = Item),
+        (status = 400, description = "The body can't be understood", content_type = "application/problem+json"),
+        (status = 404, description = "No such medium", content_type = "application/problem+json"),
+        (status = 409, description = "It lies in a folder that is served, and stays", content_type = "application/problem+json"),
+        (status = 410, description = "Its time is over already", content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn change(
+    State(gateway): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (id, _) = tree::split(&uri)?;
+    let Change { pinned } = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(Kind::BadBody).detail(error.to_string()))?;
+    let media = served(&gateway, id).await?;
+    match media.stored() {
+        None => return Err(Problem::new(Kind::NotOurs)),
+        Some(_) if media.state == MediaState::Expired => return Err(Problem::new(Kind::Expired)),
+        Some(_) => gateway.index.pin(id, pinned).await?,
+    }
+    Ok(json(&method, &headers, &Item::of(served(&gateway, id).await?, &gateway)))
 }
 
 /// Delete a medium that was sent to the gateway.

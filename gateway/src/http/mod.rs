@@ -112,7 +112,7 @@ fn router(gateway: Shared) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/v1/media", get(media::list))
-        .route("/v1/media/{id}", get(media::show).delete(media::delete))
+        .route("/v1/media/{id}", get(media::show).patch(media::change).delete(media::delete))
         .route("/v1/media/{id}/manifest.json", get(tree::manifest))
         .route("/v1/media/{id}/master.m3u8", get(tree::master))
         .route("/v1/media/{id}/manifest.mpd", get(tree::mpd))

@@ -22,6 +22,7 @@ use super::{
     paths(
         media::list,
         media::show,
+        media::change,
         media::delete,
         storage::storage,
         broadcasters::catalogue::put,

@@ -67,7 +67,7 @@ pub struct Stored {
     pub owner: Option<String>,
     /// When it was last watched or fed. Putting a medium in again does not change it.
     pub used: Moment,
-    /// Whether it stays when space is needed.
+    /// Whether it stays when its time is over, and when space is needed. Putting a medium in again does not change it.
     pub pinned: bool,
     /// Whether it is no film of its own but a part of one that is sent in parts: nobody is shown it.
     pub part: bool,
@@ -312,8 +312,8 @@ pub(super) fn put(connection: &Connection, media: &Media) -> Result<(), rusqlite
         "INSERT INTO media ({COLUMNS}, sort) VALUES \
          (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25) \
          ON CONFLICT (id) DO UPDATE SET (folder, path, size, modified, format, title, type, tmdb, season, episode, state, \
-         error, duration, renditions, notes, moov_start, moov_end, chunk, name, owner, pinned, part, sort) = (?2, ?3, ?4, ?5, ?6, \
-         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?24, ?25)"
+         error, duration, renditions, notes, moov_start, moov_end, chunk, name, owner, part, sort) = (?2, ?3, ?4, ?5, ?6, \
+         ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?24, ?25)"
     );
     let (folder, path) = match &media.origin {
         Origin::Folder { folder, path } => (Some(blob(folder)), Some(blob(path))),
@@ -393,6 +393,13 @@ pub(super) fn unsealed(connection: &Connection) -> Result<Vec<MediaId>, rusqlite
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| id(row, 0))?;
     rows.collect()
+}
+
+pub(super) fn pin(connection: &Connection, id: MediaId, pinned: bool) -> Result<(), rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("UPDATE media SET pinned = ?2 WHERE id = ?1 AND chunk IS NOT NULL")?;
+    statement.execute(params![id.as_str(), pinned])?;
+    Ok(())
 }
 
 pub(super) fn touch(connection: &Connection, id: MediaId, used: Moment) -> Result<(), rusqlite::Error> {
@@ -586,14 +593,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_medium_in_chunks_is_listed_whatever_folders_are_served_and_keeps_when_it_was_used() {
+    fn a_medium_in_chunks_is_listed_whatever_folders_are_served_and_keeps_its_use_and_its_pin() {
         let connection = filled(&["/films/a.mp4"]);
         let kept = Stored {
             chunk: 4,
             name: "b.mp4".into(),
             owner: Some("me".into()),
             used: Moment(7),
-            pinned: true,
+            pinned: false,
             part: false,
         };
         let mut media = Media { origin: Origin::Store(kept.clone()), ..film("/films/b.mp4") };
@@ -601,10 +608,11 @@ pub(crate) mod tests {
         assert_eq!(get(&connection, media.id).unwrap(), Some(media.clone()));
         let listed = list(&connection, &Query { limit: 9, ..Query::default() }).unwrap();
         assert_eq!(listed.items, [media.clone()]);
-        media.origin = Origin::Store(Stored { used: Moment(1), pinned: false, ..kept });
+        pin(&connection, media.id, true).unwrap();
+        media.origin = Origin::Store(Stored { used: Moment(1), ..kept });
         put(&connection, &media).unwrap();
         let again = get(&connection, media.id).unwrap().unwrap();
-        assert!(again.stored().is_some_and(|stored| stored.used == Moment(7) && !stored.pinned));
+        assert!(again.stored().is_some_and(|stored| stored.used == Moment(7) && stored.pinned));
     }
 
     #[test]

@@ -188,6 +188,11 @@ impl Index {
             .await
     }
 
+    /// Says whether a medium stays, whatever its time and whatever space is needed.
+    pub async fn pin(&self, id: MediaId, pinned: bool) -> Result<(), Error> {
+        self.writer.write(move |connection| media::pin(connection, id, pinned)).await
+    }
+
     /// Tells when media were last watched or fed.
     pub async fn touch(&self, used: Vec<(MediaId, Moment)>) -> Result<(), Error> {
         let touch = move |connection: &Connection| {
