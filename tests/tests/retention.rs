@@ -1,6 +1,7 @@
 //! How long media stay.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -42,4 +43,67 @@ fn what_is_pinned_stays_when_its_time_is_over_until_it_may_go() {
     let in_folder = gateway.film("co64");
     problem(&change(&in_folder, r#"{"pinned": true}"#), 409);
     problem(&change("/v1/media/24jrq3eq31rfx29b", r#"{"pinned": true}"#), 404);
+}
+
+#[test]
+fn what_has_rotted_and_nobody_else_has_is_said_to_be_lost_and_the_rest_still_plays() {
+    for form in ["chunks", "segments"] {
+        let settings = format!("[store]\nchunk = \"64KiB\"\nform = \"{form}\"\n[http]\nwait = \"60s\"\n");
+        let gateway = Gateway::over(&[]).restarted_with(&settings);
+        let film = fs::read(fixture("films/Colours in time.mp4")).unwrap();
+        let upload = make(&gateway.client, film.len());
+        gateway.client.send_with("PATCH", &upload, &[TUS, BYTES, ("upload-offset", "0")], &film).with(204);
+        let media = gateway.client.get(&upload).json()["media"].as_str().unwrap().to_owned();
+        let path = format!("/v1/media/{media}");
+        eventually("all is kept", || {
+            let ready = gateway.get(&path).json()["state"] == "ready";
+            let sealed = gateway.get("/v1/jobs?state=done").json()["items"][0].is_object();
+            (ready && (form == "chunks" || sealed)).then_some(())
+        });
+        let before = gateway.get(&format!("{path}/v1/1.m4s")).with(200).body;
+        let place = gateway.stopped();
+        let victim = in_the_middle(&place.path().join("data"), form, &media);
+        let mut bytes = fs::read(&victim).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 4;
+        fs::write(&victim, bytes).unwrap();
+
+        let gateway = Gateway::start_set(place, &settings);
+        let manifest = || gateway.get(&format!("{path}/manifest.json")).with(200).json();
+        let segments = manifest()["renditions"][0]["segments"]["sizes"].as_array().unwrap().len();
+        let replies: Vec<_> =
+            (1..=segments).map(|number| gateway.get(&format!("{path}/v1/{number}.m4s"))).collect();
+        let lost: Vec<_> = replies.iter().filter(|reply| reply.status != 200).collect();
+        assert!(!lost.is_empty() && lost.len() < segments / 2, "{form}: {} lost", lost.len());
+        for reply in lost {
+            problem(reply, 404);
+            assert_eq!(reply.json()["code"], "lost");
+        }
+        assert!(replies[0].body == before);
+        assert!(
+            manifest()["renditions"][0]["available"].as_array().unwrap().len() > 1,
+            "{form}: it has a gap"
+        );
+    }
+}
+
+/// A file in the middle of a medium.
+fn in_the_middle(data: &Path, form: &str, media: &str) -> PathBuf {
+    if form == "segments" {
+        return find(&data.join("segments"), "10.m4s").expect("it has ten");
+    }
+    let folder = find(&data.join("chunks"), media).expect("it has chunks");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    files.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    files.swap_remove(files.len() / 2)
+}
+
+/// Something of this name in a folder or below.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.into_iter().find_map(|path| match path.ends_with(name) {
+        true => Some(path),
+        false => find(&path, name),
+    })
 }

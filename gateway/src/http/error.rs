@@ -54,6 +54,8 @@ pub(super) enum Kind {
     NoSocket,
     /// The bytes asked for are still elsewhere.
     Elsewhere,
+    /// The bytes asked for were here, and nobody has them any more.
+    Lost,
     /// The file changed just now.
     Changed,
     /// The file is there and can't be read.
@@ -175,6 +177,7 @@ impl Kind {
             Self::BadQuery => (StatusCode::BAD_REQUEST, "bad_query", "The query can't be understood"),
             Self::BadBody => (StatusCode::BAD_REQUEST, "bad_body", "The body can't be understood"),
             Self::NoSocket => (StatusCode::BAD_REQUEST, "not_a_websocket", "This address speaks WebSocket"),
+            Self::Lost => (StatusCode::NOT_FOUND, "lost", "These bytes are lost: nobody has them any more"),
             Self::Elsewhere => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_here_yet", "These bytes have not come yet; ask again")
             }
@@ -413,6 +416,7 @@ impl From<playback::Error> for Problem {
             playback::Error::NoItem(_) => Self::new(Kind::NoItem),
             playback::Error::NotPlayable { reason, .. } => Self::new(Kind::NotPlayable).detail(reason),
             playback::Error::Elsewhere(_) => Self::new(Kind::Elsewhere),
+            playback::Error::Lost(_) => Self::new(Kind::Lost),
             playback::Error::Expired(_) => Self::new(Kind::Expired),
             playback::Error::Source { source, .. } => Self::logged(of_source(source), &error),
             playback::Error::Index(_) => Self::logged(Kind::Internal, &error),

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use segmenter::bytes::ByteRange;
 use segmenter::manifest::State;
 use segmenter::plan::Options;
 use segmenter::render::Body;
@@ -31,7 +32,7 @@ use crate::config;
 use crate::id::MediaId;
 use crate::index::{self, Index, Media, Origin};
 use crate::mapped::Draft;
-use crate::source::{self, Buffers, OpenFilm, Priority, Source, Sources, Spare};
+use crate::source::{self, Buffers, OpenFilm, Priority, Source, Sources, Spare, Stored};
 use crate::task::Tasks;
 
 pub use content::{Coding, Content, Head, Keep};
@@ -82,6 +83,9 @@ pub enum Error {
     /// Its bytes are somewhere else, and have not come in time.
     #[error("bytes of medium {0} have not come in time")]
     Elsewhere(MediaId),
+    /// Its bytes were here, and nobody has them any more.
+    #[error("bytes of medium {0} are lost")]
+    Lost(MediaId),
     /// The index can't be read.
     #[error(transparent)]
     Index(#[from] index::Error),
@@ -308,7 +312,25 @@ impl Playback {
     async fn ready(&self, film: &Arc<Film>, item: Item, priority: Priority) -> Result<(), Error> {
         let Some(stored) = film.open().file.stored() else { return Ok(()) };
         let needed = film.needs(item);
+        if !needed.iter().all(|range| stored.has(*range)) && self.are_lost(stored, &needed).await? {
+            return Err(Error::Lost(film.id()));
+        }
         stored.ready(priority, &needed, self.patience).await.map_err(|source| of_source(film.id(), source))
+    }
+
+    /// Whether some of these bytes were here and nobody has them any more, whether connected now or not.
+    async fn are_lost(&self, stored: &Stored, ranges: &[ByteRange]) -> Result<bool, Error> {
+        let id = stored.id();
+        if self.index.media(id).await?.is_none_or(|known| known.state != State::Ready) {
+            return Ok(false);
+        }
+        // What is kept as segments is taken back by nobody: it is whole or lost.
+        let Some(missing) = stored.missing(ranges) else { return Ok(true) };
+        if !self.index.offers_of(id).await?.is_empty() {
+            return Ok(false);
+        }
+        let held = self.index.holders(id).await?;
+        Ok(missing.iter().any(|number| held.iter().all(|holder| holder.number != *number)))
     }
 
     async fn coded(&self, film: &Arc<Film>, item: Item, coding: Coding) -> Result<Content, Error> {

@@ -86,6 +86,15 @@ struct Named {
     sum: Sum,
 }
 
+/// What can't be read.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// Of the files; `None` if it is not known where bytes lie.
+    pub(super) file: Option<u32>,
+    /// Why not.
+    pub(super) error: io::Error,
+}
+
 /// A source that is kept as segments.
 #[derive(Debug)]
 pub(super) struct Sealed {
@@ -156,7 +165,11 @@ impl Sealed {
         let stored = stored.map(|size| size.next_multiple_of(BLOCK) + FILE).sum();
         let digest = digest(source.identity().size, progress, |buffer, at| source.read(buffer, at))?;
         let sealed = Self::new(media, Arc::clone(files), Seal { stored, digest }, map);
-        let again = self::digest(source.identity().size, progress, |buffer, at| sealed.read(buffer, at));
+        let put_together = |buffer: &mut [u8], at| {
+            let lost = |lost: Lost| SealError::from(lost.error);
+            sealed.read(buffer, at).map_err(lost)
+        };
+        let again = self::digest(source.identity().size, progress, put_together);
         match again {
             Ok(again) if again == digest => Ok(sealed),
             _ => Err(SealError::Differs),
@@ -195,26 +208,35 @@ impl Sealed {
     }
 
     /// Fills `buffer` with bytes of the source. Blocks.
-    pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
-        let lost = |_: io::Error| Error::Elsewhere(self.media);
+    ///
+    /// # Errors
+    /// When a file of it can't be read, or is not what it was.
+    pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), Lost> {
         let end = offset + buffer.len() as u64;
         let mut at = offset;
         let first = self.map.places.partition_point(|place| place.start + place.len <= offset);
         for place in self.map.places[first..].iter().take_while(|place| place.start < end) {
             let (from, to) = (place.start.max(at), (place.start + place.len).min(end));
             if from != at {
-                return Err(Error::Elsewhere(self.media));
+                break;
             }
             let index = |byte: u64| usize::try_from(byte - offset).unwrap_or(usize::MAX);
             let part = &mut buffer[index(from)..index(to)];
-            let file = self.file(place.file).map_err(lost)?;
-            file.read_exact_at(part, place.at + from - place.start).map_err(lost)?;
+            let in_file = place.at + from - place.start;
+            let read = self.file(place.file).and_then(|file| file.read_exact_at(part, in_file));
+            read.map_err(|error| Lost { file: Some(place.file), error })?;
             at = to;
         }
         match at == end {
             true => Ok(()),
-            false => Err(Error::Elsewhere(self.media)),
+            false => Err(Lost { file: None, error: io::ErrorKind::InvalidData.into() }),
         }
+    }
+
+    /// Bytes of the source that lie in a file.
+    pub(super) fn places_in(&self, file: u32) -> impl Iterator<Item = ByteRange> {
+        let places = self.map.places.iter().filter(move |place| place.file == file);
+        places.map(|place| ByteRange::at(place.start, place.len))
     }
 
     /// An open file; the first time its sum is compared.
@@ -313,11 +335,11 @@ impl Map {
 }
 
 /// SHA-256 of so many bytes.
-fn digest(
+fn digest<E>(
     len: u64,
     progress: &Progress,
-    read: impl Fn(&mut [u8], u64) -> Result<(), Error>,
-) -> Result<[u8; 32], Error> {
+    read: impl Fn(&mut [u8], u64) -> Result<(), E>,
+) -> Result<[u8; 32], E> {
     let (mut digest, mut at) = (Sha256::new(), 0);
     let mut piece = vec![0; usize::try_from(len.min(PIECE)).unwrap_or(0)];
     while at < len {

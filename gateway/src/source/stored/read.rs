@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::Stored;
 use crate::source::Error;
+use crate::source::sealed::{Lost, Sealed};
 use crate::store;
 
 impl Stored {
@@ -28,7 +29,10 @@ impl Stored {
             }
             if let Some(sealed) = state.sealed.clone() {
                 drop(state);
-                return sealed.read(buffer, offset);
+                return sealed.read(buffer, offset).map_err(|lost| {
+                    self.lose_file(&sealed, &lost);
+                    Error::Elsewhere(self.id)
+                });
             }
             let used = self.used();
             state.touched.extend(self.by_chunk(range).map(|(number, _)| (number, used)));
@@ -74,6 +78,29 @@ impl Stored {
             warn!(media = %self.id, chunk = number, %error, "chunk can't be put aside");
         }
         self.tell();
+    }
+
+    /// Knows that what lies in a file of its sealed form is not here, until the next start looks again.
+    fn lose_file(&self, sealed: &Sealed, Lost { file, error }: &Lost) {
+        warn!(media = %self.id, %error, "bytes of a medium that is kept as segments are lost");
+        let lost = file.map(|file| sealed.places_in(file));
+        {
+            let mut state = self.state();
+            for range in lost.into_iter().flatten() {
+                state.here.remove(range);
+                state.kept.remove(range);
+            }
+        }
+        self.tell();
+    }
+
+    /// The chunks of which these have bytes that are not here; `None` if it is not kept in chunks.
+    pub fn missing(&self, ranges: &[ByteRange]) -> Option<Vec<u32>> {
+        let state = self.state();
+        let missing = ranges.iter().filter(|range| !state.here.contains(**range));
+        let missing = missing.flat_map(|range| self.by_chunk(*range));
+        let missing = missing.filter(|(_, part)| !state.here.contains(*part)).map(|(number, _)| number);
+        state.sealed.is_none().then(|| missing.collect())
     }
 
     /// A segment in a file of its own, if it is kept as segments. Blocks.
