@@ -197,14 +197,21 @@ impl MovieTrack {
         }
     }
 
-    /// An edit that begins where the media has ended shows nothing of it and is not followed: better all of it than none.
+    /// Where nothing is shown (an edit begins where the media has ended, or all of it lies before time zero), all of it is shown: better
+    /// than none.
     fn show_something(&mut self) {
         let (edits, table) = (self.track.edits, &self.table);
-        let decoded = table.start + table.duration();
         let is_shown = |sample: Sample| sample.composition() + Ticks::from(sample.duration) > edits.start;
-        if edits.start >= decoded && !table.is_empty() && !table.walk(table.start()).any(is_shown) {
-            self.track.edits = Edits { empty: edits.empty, ignored: edits.ignored + 1, ..Edits::default() };
+        if table.is_empty() || table.walk(table.start()).any(is_shown) {
+            return;
         }
+        let lowest = table.walk(table.start()).map(|sample| sample.composition()).min();
+        self.track.edits = Edits {
+            empty: edits.empty,
+            start: lowest.map_or(Ticks::ZERO, |lowest| lowest.min(Ticks::ZERO)),
+            end: None,
+            ignored: edits.ignored + u32::from(edits.start > Ticks::ZERO),
+        };
     }
 }
 

@@ -119,6 +119,23 @@ fn composition_offsets_that_a_fragment_cannot_tell_are_refused() {
     assert!(matches!(error, Error::Offset { sample: 1, offset: -2, .. }), "{error}");
 }
 
+#[test]
+fn a_film_that_ends_before_time_zero_is_shown_from_there() {
+    let frame = |offset| Frame { duration: 512, offset, sync: true, bytes: vec![1] };
+    for (offsets, expected) in [([-1024, -1024], [0, 512]), ([-20_000, -21_024], [512, 0])] {
+        let source = film(&offsets.map(frame), &[]);
+        let mut demuxer = Demuxer::new(source.len() as u64);
+        demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+        let movie = demuxer.finish().unwrap();
+        let plan = plan(&movie, source.len() as u64, &Options::default()).unwrap();
+        let (track, of) = (&movie.tracks[0], &plan.tracks[0]);
+        let shown =
+            track.table.walk(track.table.start()).map(|s| track.track.edits.presentation(s.composition()));
+        assert_eq!(shown.collect::<Vec<_>>(), expected.map(Ticks));
+        assert_eq!((of.cuts[0].time, of.hidden, of.end), (Ticks::ZERO, Ticks::ZERO, Ticks(1024)));
+    }
+}
+
 /// Frames of a film with a sync sample each second of 25 frames, each shown `offset` of its number after it is decoded.
 fn frames(seconds: u32, offset: impl Fn(u32) -> i32) -> Vec<Frame> {
     let frame = |i| Frame { duration: 512, offset: offset(i), sync: i % 25 == 0, bytes: vec![1] };
