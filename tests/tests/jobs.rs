@@ -62,7 +62,7 @@ fn jobs_come_in_pages_the_latest_first() {
         next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(listed, sent.into_iter().rev().map(Value::from).collect::<Vec<_>>());
-    for query in ["limit=0", "limit=1001", "state=odd", "cursor=x", "media=x"] {
+    for query in ["limit=0", "limit=1001", "state=odd", "cursor=x", "cursor=0", "cursor=-1", "media=x"] {
         problem(&gateway.get(&format!("/v1/jobs?{query}")), 400);
     }
     problem(&gateway.get("/v1/jobs/x"), 404);

@@ -94,6 +94,9 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let Query(Asked { limit, cursor, state, media }) = asked.map_err(|error| bad(error.body_text()))?;
     let limit = paging::limit(limit)?;
+    if cursor.is_some_and(|cursor| cursor < 1) {
+        return Err(bad("cursor: not one of ours"));
+    }
     // One more says whether there is another page.
     let query = JobQuery { state, media, before: cursor, limit: limit + 1 };
     let mut jobs = gateway.jobs.list(query).await?;
