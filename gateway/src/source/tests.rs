@@ -424,6 +424,7 @@ async fn a_segment_that_rots_is_not_read() {
     let sources = start(data.path(), 64 << 20).await;
     let source = sources.get(id).await.unwrap().unwrap();
     assert!(read(&source, at(0, film.len() as u64)).await.is_err());
+    assert!(!source.is_complete() && !source.here().is_empty(), "only what lies in it is not here");
     assert_eq!(source.segment("v1", 1, options.target), None);
     assert!(source.segment("v1", 2, options.target).is_some());
 }

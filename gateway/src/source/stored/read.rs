@@ -80,13 +80,15 @@ impl Stored {
         self.tell();
     }
 
-    /// Knows that what lies in a file of its sealed form is not here, until the next start looks again.
+    /// Knows that what lies in a file of its sealed form is not here, until the next start looks again: all of it, if it is not known
+    /// what lies where.
     fn lose_file(&self, sealed: &Sealed, Lost { file, error }: &Lost) {
         warn!(media = %self.id, %error, "bytes of a medium that is kept as segments are lost");
-        let lost = file.map(|file| sealed.places_in(file));
         {
             let mut state = self.state();
-            for range in lost.into_iter().flatten() {
+            let whole = ByteRange { start: 0, end: state.length.unwrap_or(u64::MAX) };
+            let lost = file.map_or_else(|| vec![whole], |file| sealed.places_in(file).collect());
+            for range in lost {
                 state.here.remove(range);
                 state.kept.remove(range);
             }
