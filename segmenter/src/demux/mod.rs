@@ -175,7 +175,7 @@ impl Demuxer {
             return Err(Error::Unfinished(want));
         }
         let mut movie = self.movie.ok_or(Error::NoMovie { len: self.len })?;
-        movie.complete(self.fragments);
+        movie.complete(self.fragments, self.len);
         match movie.tracks.is_empty() {
             true => Err(Error::NothingToCarry(movie.skipped)),
             false => Ok(movie),

@@ -151,7 +151,7 @@ impl Movie {
     }
 
     /// Puts in what the fragments said; tracks without a sample are left out.
-    pub(crate) fn complete(&mut self, fragments: Option<Fragments>) {
+    pub(crate) fn complete(&mut self, fragments: Option<Fragments>, len: u64) {
         if let Some(mut fragments) = fragments {
             (self.events, self.lost_events) = fragments.take_events(&self.tracks);
             for track in &mut self.tracks {
@@ -160,7 +160,7 @@ impl Movie {
                 track.track.edits.end = None;
             }
         }
-        self.tracks.iter_mut().for_each(MovieTrack::show_something);
+        self.tracks.iter_mut().for_each(|track| track.show_something(len));
         let empty: Vec<_> = self.tracks.extract_if(.., |track| track.table.is_empty()).collect();
         self.skipped.extend(empty.into_iter().map(|MovieTrack { track, .. }| Skipped {
             id: track.id,
@@ -198,14 +198,15 @@ impl MovieTrack {
     }
 
     /// Where nothing is shown (an edit begins where the media has ended, or all of it lies before time zero), all of it is shown: better
-    /// than none.
-    fn show_something(&mut self) {
+    /// than none. What lies past the source's `len` bytes is not there to be shown.
+    fn show_something(&mut self, len: u64) {
         let (edits, table) = (self.track.edits, &self.table);
         let is_shown = |sample: Sample| sample.composition() + Ticks::from(sample.duration) > edits.start;
-        if table.is_empty() || table.walk(table.start()).any(is_shown) {
+        let there = || table.walk(table.start()).take_while(|sample| sample.place.end <= len);
+        if table.is_empty() || there().any(is_shown) {
             return;
         }
-        let lowest = table.walk(table.start()).map(|sample| sample.composition()).min();
+        let lowest = there().map(|sample| sample.composition()).min();
         self.track.edits = Edits {
             empty: edits.empty,
             start: lowest.map_or(Ticks::ZERO, |lowest| lowest.min(Ticks::ZERO)),

@@ -136,6 +136,19 @@ fn a_film_that_ends_before_time_zero_is_shown_from_there() {
     }
 }
 
+#[test]
+fn what_lies_past_the_end_of_a_recording_is_not_there_to_be_shown() {
+    let frame = |offset| Frame { duration: 512, offset, sync: true, bytes: vec![1] };
+    let source = film(&[-1024, 0].map(frame), &[]);
+    let mut demuxer = Demuxer::new(source.len() as u64);
+    demuxer.supply(&Span { offset: 0, bytes: source.clone() }).unwrap();
+    let mut movie = demuxer.finish().unwrap();
+    assert_eq!(movie.tracks[0].track.edits.start, Ticks::ZERO);
+    let first = movie.tracks[0].table.walk(movie.tracks[0].table.start()).next().unwrap();
+    movie.complete(None, first.place.end);
+    assert_eq!(movie.tracks[0].track.edits.start, Ticks(-1024));
+}
+
 /// Frames of a film with a sync sample each second of 25 frames, each shown `offset` of its number after it is decoded.
 fn frames(seconds: u32, offset: impl Fn(u32) -> i32) -> Vec<Frame> {
     let frame = |i| Frame { duration: 512, offset: offset(i), sync: i % 25 == 0, bytes: vec![1] };
