@@ -202,8 +202,11 @@ impl MovieTrack {
     fn show_something(&mut self, len: u64) {
         let (edits, table) = (self.track.edits, &self.table);
         let is_shown = |sample: Sample| sample.composition() + Ticks::from(sample.duration) > edits.start;
+        let decoded = table.start + table.duration();
+        // Any other edit shows what is decoded after it.
+        let may_hide = edits.start == Ticks::ZERO || edits.start >= decoded;
         let there = || table.walk(table.start()).take_while(|sample| sample.place.end <= len);
-        if table.is_empty() || there().any(is_shown) {
+        if !may_hide || table.is_empty() || there().any(is_shown) {
             return;
         }
         let lowest = there().map(|sample| sample.composition()).min();
